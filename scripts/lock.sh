@@ -1,0 +1,22 @@
+#!/bin/sh
+# Writes requirements/runtime.lock and requirements/dev.lock: exact versions, the sha256 of every file of each
+# version, for every platform; no registry addresses, so the files install from whatever registry pip is set to.
+set -eu
+cd "$(dirname "$0")/.."
+
+tools=$(mktemp -d)
+trap 'rm -rf "$tools"' EXIT
+echo "lock     resolver in a temporary environment"
+"${PYTHON:-python3}" -m venv "$tools"
+"$tools/bin/python" -m pip -qq --disable-pip-version-check install uv
+
+compile() {
+    "$tools/bin/uv" pip compile --quiet --upgrade --universal --fork-strategy fewest --python-version 3.11 \
+        --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header "$@"
+}
+
+echo "lock     requirements/runtime.lock"
+compile pyproject.toml -o requirements/runtime.lock
+# The same versions in both files: what is tested is what runs.
+echo "lock     requirements/dev.lock"
+compile pyproject.toml --extra postgres --group dev -c requirements/runtime.lock -o requirements/dev.lock

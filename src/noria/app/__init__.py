@@ -1,0 +1,1 @@
+"""The outside: command line, HTTP API, pages, settings, wiring."""

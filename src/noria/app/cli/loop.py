@@ -1,0 +1,96 @@
+"""`noria monitor`, `noria update`, `noria turn`."""
+
+from __future__ import annotations
+
+import click
+
+from noria.app.cli.context import home_options, opened, show, table
+from noria.errors import NoRelease
+
+
+@click.command()
+@click.option("--days", default=14, show_default=True, help="Days of quality to show.")
+@home_options
+@click.pass_context
+def monitor(ctx: click.Context, days: int, home: str | None, as_json: bool) -> None:
+    """Look for changes of quality in all labels, and show the last days."""
+    from noria.app.wiring import now_ms, open_house
+    from noria.monitor import by_day, check
+
+    with opened(ctx, home) as (place, stores):
+        policy = open_house(place, stores).policy.alarm
+        now = now_ms()
+        new, _ = check(stores, policy, until_ms=now)
+        found = stores.journal.findings()
+        quality = by_day(stores.journal.judged(0, now), stores.journal.counts_by_day())[-days:]
+    rows = []
+    for day in quality:
+        rate = day.rates["success"]
+        figure = f"{100 * rate.value:.0f} % ({100 * rate.low:.0f}–{100 * rate.high:.0f})" if rate.n else "not enough labels"
+        rows.append((day.day, day.predictions, day.labels, figure))
+    lines = [table(rows, ("DAY", "PREDICTIONS", "LABELS", "SUCCESS (95 %)")), f"{len(found)} findings, {len(new)} new:"]
+    lines += [f"  {f.sentence}" for f in found]
+    result = {"days": quality, "findings": found, "new": [f.finding_id for f in new], "run_length": policy.run_length}
+    show(result, as_json=as_json, text="\n".join(lines))
+
+
+@click.group(invoke_without_command=True)
+@home_options
+@click.pass_context
+def update(ctx: click.Context, home: str | None, as_json: bool) -> None:
+    """Show what the next turn would learn, and the backlog of intents that wait for a person."""
+    if ctx.invoked_subcommand is not None:
+        return
+    from noria.app.wiring import now_ms, open_house
+    from noria.loop.turn import plan_turn
+
+    with opened(ctx, home) as (place, stores):
+        live = stores.journal.current_release()
+        if live is None:
+            raise NoRelease
+        plan = plan_turn(open_house(place, stores), live, stores.journal.judged(0, now_ms()))
+    lines = [f"{'retrain' if plan.retrain else 'wait'}: {plan.reason}"]
+    lines += [f"  backlog: {b.intent}, {b.labels} labels, e.g. {b.examples[-1]!r} (noria update accept {b.intent})" for b in plan.backlog]
+    show(plan, as_json=as_json, text="\n".join(lines))
+
+
+@update.command()
+@click.argument("intent")
+@home_options
+@click.pass_context
+def accept(ctx: click.Context, intent: str, home: str | None, as_json: bool) -> None:
+    """Accept an intent of the backlog into the scope; the next turn learns it."""
+    from noria.app.wiring import now_ms, open_house
+    from noria.errors import NotFound
+    from noria.loop.turn import ACCEPTED, plan_turn
+
+    with opened(ctx, home) as (place, stores):
+        live = stores.journal.current_release()
+        if live is None:
+            raise NoRelease
+        plan = plan_turn(open_house(place, stores), live, stores.journal.judged(0, now_ms()))
+        waiting = {b.intent for b in plan.backlog} | set(plan.new_intents)
+        if intent not in waiting:
+            raise NotFound("intent in the backlog", intent, waiting, "Labels that name a new-domain intent fill it.")
+        state = stores.journal.get_state(ACCEPTED) or {}
+        names = sorted({*state.get("intents", ()), intent})
+        stores.journal.set_state(ACCEPTED, {"intents": names})
+    show({"accepted": names}, as_json=as_json, text=f"{intent} comes into scope with the next turn that retrains.")
+
+
+@click.command()
+@home_options
+@click.pass_context
+def turn(ctx: click.Context, home: str | None, as_json: bool) -> None:
+    """Turn the loop once: gather labels, monitor, plan, train, gate, release, draw new tasks."""
+    from noria.app.wiring import new_id, now_ms, open_house
+    from noria.loop import turn as one_turn
+
+    with opened(ctx, home) as (place, stores):
+        done = one_turn(open_house(place, stores), now_ms=now_ms(), turn_id=new_id())
+    lines = []
+    for receipt in done.receipts:
+        parts = [f"{k} {v:g}" for k, v in receipt.counts.items()] + [f"{k}: {v}" for k, v in receipt.ids.items()]
+        lines.append(f"{receipt.room:<13} {receipt.seconds:7.2f} s  {', '.join(parts)}")
+        lines += [f"{'':<25}! {w}" for w in receipt.warnings]
+    show(done, as_json=as_json, text="\n".join(lines))

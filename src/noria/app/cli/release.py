@@ -1,0 +1,89 @@
+"""`noria release`: propose, status, ledger, rollback."""
+
+from __future__ import annotations
+
+import click
+
+from noria.app.cli.context import home_options, opened, show, table, when
+from noria.errors import NotFound, StateError
+
+
+@click.group()
+def release() -> None:
+    """Propose, look at and roll back releases."""
+
+
+@release.command()
+@click.argument("tag", required=False)
+@home_options
+@click.pass_context
+def propose(ctx: click.Context, tag: str | None, home: str | None, as_json: bool) -> None:
+    """Hold a candidate (default: the newest) against the champion; it goes live only if the gate lets it."""
+    from noria.app.wiring import now_ms, open_house
+    from noria.loop.turn import fresh_rows
+    from noria.release import consider, roll_out
+
+    with opened(ctx, home) as (place, stores):
+        if tag is None:
+            newest = stores.tracker.candidates()
+            if not newest:
+                raise NotFound("candidate", "(newest)", (), "Train one: noria train --data NAME.")
+            candidate = newest[0]
+        else:
+            candidate = stores.tracker.candidate(tag)
+        house, now = open_house(place, stores), now_ms()
+        fresh = fresh_rows(house, stores.journal.judged(0, now), candidate, now)
+        verdict = consider(stores, candidate, fresh, house.policy.gate, time_ms=now)
+        live = roll_out(stores, candidate, verdict, time_ms=now) if verdict.kind == "promote" else None
+    lines = [f"{verdict.kind}: {verdict.reason}"]
+    lines += [f"  {'ok  ' if c.passed else 'hold' if c.passed is None else 'FAIL'}  {c.sentence}" for c in verdict.checks]
+    if live:
+        lines.append(f"{live.release} is live.")
+    result = {"tag": candidate.tag, "verdict": verdict, "release": live.release if live else None}
+    show(result, as_json=as_json, text="\n".join(lines))
+
+
+@release.command()
+@home_options
+@click.pass_context
+def status(ctx: click.Context, home: str | None, as_json: bool) -> None:
+    """Show which release is live and which there were."""
+    with opened(ctx, home) as (_, stores):
+        live, known = stores.journal.current_release(), stores.journal.releases()
+    rows = [(r.release, when(r.since_ms), r.candidate.tag, "live" if live and r.release == live.release else "") for r in known]
+    text = table(rows, ("RELEASE", "SINCE (UTC)", "TAG", "")) if rows else "No release yet: noria release propose"
+    show({"live": live.release if live else None, "releases": known}, as_json=as_json, text=text)
+
+
+@release.command()
+@click.option("--verify", is_flag=True, help="Recompute the hash chain and fail where it is broken.")
+@home_options
+@click.pass_context
+def ledger(ctx: click.Context, verify: bool, home: str | None, as_json: bool) -> None:
+    """List every verdict, oldest first."""
+    with opened(ctx, home) as (_, stores):
+        if verify:
+            stores.journal.verify_ledger()
+        entries = stores.journal.ledger()
+    rows = [(e.seq, when(e.time_ms), e.kind, e.release or "", e.tag, e.evidence.get("reason", "")) for e in entries]
+    text = table(rows, ("SEQ", "TIME (UTC)", "KIND", "RELEASE", "TAG", "REASON"))
+    if verify:
+        text += f"\nThe hash chain of {len(entries)} entries is whole."
+    show({"entries": entries, "verified": verify}, as_json=as_json, text=text)
+
+
+@release.command()
+@click.option("--to", metavar="RELEASE", help="Default: the release that was live before.")
+@click.option("--why", default="", help="The reason, for the ledger.")
+@home_options
+@click.pass_context
+def rollback(ctx: click.Context, to: str | None, why: str, home: str | None, as_json: bool) -> None:
+    """Make an earlier release live again; servers pick it up by themselves."""
+    from noria.app.wiring import now_ms
+    from noria.release import roll_back
+
+    with opened(ctx, home) as (_, stores):
+        entry = roll_back(stores, to, why=why, time_ms=now_ms())
+    if entry.release is None:
+        raise StateError("the ledger holds a rollback without a release.")
+    show(entry, as_json=as_json, text=f"{entry.release} is live again ({entry.tag}).")

@@ -1,0 +1,1 @@
+"""Demo data of our own making: an IT help desk with three accounts."""

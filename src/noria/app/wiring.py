@@ -1,0 +1,97 @@
+"""Joins stores, counterparts, clock and settings: the one place that knows all of them."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import uuid
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import noria
+from noria.app.home import Home
+from noria.app.settings import loop_policy
+from noria.connect.builtin_desk import BuiltinDesk
+from noria.stores import Stores
+
+if TYPE_CHECKING:
+    from noria.loop import House
+    from noria.serve import Service
+
+
+def now_ms() -> int:
+    """The present, in UTC milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def new_id() -> str:
+    """A new unique id."""
+    return uuid.uuid4().hex
+
+
+def open_stores(home: Home) -> Stores:
+    """The home's stores, each opened when first used."""
+    return Stores(
+        lake=home.lake,
+        blobs=home.blobs,
+        journal=home.journal_url,
+        tracker=home.tracker_url,
+        artifacts=home.tracker_artifacts,
+    )
+
+
+def open_house(home: Home, stores: Stores) -> House:
+    """What a turn of the loop works with."""
+    from noria.loop import House
+
+    return House(stores, BuiltinDesk(stores.journal), loop_policy(home.settings), time.monotonic, code_facts())
+
+
+def code_facts() -> dict[str, str]:
+    """Which code runs: the version and a sha256 over the package's Python files."""
+    root = Path(noria.__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes() + b"\0")
+    return {"version": noria.__version__, "sha256": digest.hexdigest()}
+
+
+class LiveHouse:
+    """What the HTTP server works with (see `noria.app.http.house.House`)."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self.stores = open_stores(home)
+        self.desk = BuiltinDesk(self.stores.journal)
+
+    @cached_property
+    def service(self) -> Service:
+        """The live agent."""
+        from noria.serve import Service
+
+        return Service(self.stores, time.perf_counter)
+
+    def performance(self) -> dict[str, Any]:
+        """The view model of the performance page."""
+        from noria.app.performance import performance
+
+        return performance(self.stores, self.home.reports, generated_ms=now_ms(), title=self.home.path.name)
+
+    def accounts(self) -> list[str]:
+        """Accounts that asked something in the last 90 days, the busiest first."""
+        return self.stores.journal.accounts(now_ms() - 90 * 86_400_000)
+
+    def now_ms(self) -> int:
+        """The present."""
+        return now_ms()
+
+    def new_id(self) -> str:
+        """A new unique id."""
+        return new_id()
+
+    def close(self) -> None:
+        """Commits what waits and closes the stores."""
+        if "service" in self.__dict__:
+            self.service.close()
+        self.stores.close()

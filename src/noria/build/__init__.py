@@ -1,0 +1,7 @@
+"""PHASE 1: files come in, versioned tables and tracked candidates come out."""
+
+from noria.build.evaluation import predict_file, score_rows
+from noria.build.ingest import add_data
+from noria.build.training import extend_examples, train
+
+__all__ = ["add_data", "extend_examples", "predict_file", "score_rows", "train"]

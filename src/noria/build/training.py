@@ -1,0 +1,117 @@
+"""Trains a candidate from pinned data and records it as an experiment."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from noria.agent import Agent, Recipe, fit, pack
+from noria.build.evaluation import score_rows
+from noria.records import Candidate, DataVersion, Example
+
+if TYPE_CHECKING:
+    from noria.stores import Stores
+
+
+def train(
+    stores: Stores,
+    examples_ref: str,
+    *,
+    articles_ref: str | None,
+    recipe: Recipe,
+    time_ms: int,
+    code: Mapping[str, str],
+    experiment: str = "agent",
+    clock: Callable[[], float],
+) -> tuple[Candidate, Agent]:
+    """Trains on a version of an examples table, pins the data, keeps the bundle and tracks the run.
+
+    Args:
+        stores: lake, blobs and tracker.
+        examples_ref: `NAME` or `NAME@VERSION`.
+        articles_ref: the same for articles; None = the articles table of the same name where there is one.
+        recipe: every setting of the agent.
+        time_ms: when.
+        code: facts on the code (version, git commit), tracked with the run.
+        experiment: the tracker's experiment.
+        clock: seconds, for the training time.
+
+    Raises:
+        NotFound: no such table. UsageError: no such version. DataError: the examples cannot train an agent.
+    """
+    lake = stores.lake
+    examples_at, articles_at = lake.resolve("examples", examples_ref), _articles(stores, examples_ref, articles_ref)
+    _, rows = lake.examples(examples_at.name, examples_at.version)
+    articles = lake.articles(articles_at.name, articles_at.version)[1] if articles_at else []
+    started = clock()
+    agent = fit(rows, articles, recipe)
+    seconds = clock() - started
+    files = pack(agent)
+    sha256 = stores.blobs.put(files)
+    metrics = {"train_seconds": seconds, "train_rows": float(sum(r.split != "test" for r in rows))}
+    metrics |= {"bundle_bytes": float(sum(map(len, files.values()))), "intents": float(len(agent.intents))}
+    metrics |= {f"val.{k}": v for k, v in score_rows(agent, [r for r in rows if r.split == "val"]).items()}
+    tag = _tag(stores, examples_at, recipe)
+    data: list[tuple[str, DataVersion, str]] = [("train", examples_at, f"examples/{examples_at.name}")]
+    if articles_at:
+        data.append(("articles", articles_at, f"articles/{articles_at.name}"))
+    for _, version, _ in data:
+        lake.pin(version, f"experiment {tag}")
+    run_id = stores.tracker.record(
+        experiment=experiment,
+        tag=tag,
+        params={k: json.dumps(v) for k, v in recipe.to_dict().items()} | {f"code.{k}": v for k, v in code.items()},
+        metrics=metrics,
+        data=data,
+        artifacts={"manifest.json": files["manifest.json"], "bundle.txt": f"blobs/{sha256}\n".encode()},
+        time_ms=time_ms,
+    )
+    candidate = Candidate(
+        tag=tag,
+        run_id=run_id,
+        bundle_sha256=sha256,
+        examples=examples_at,
+        articles=articles_at,
+        recipe=recipe.to_dict(),
+        metrics=metrics,
+        created_ms=time_ms,
+    )
+    stores.tracker.put_candidate(candidate)
+    return candidate, agent
+
+
+def extend_examples(
+    stores: Stores, name: str, rows: Sequence[Example], *, note: Mapping[str, str], time_ms: int
+) -> DataVersion:
+    """A new version of an examples table with the rows added; a row with a known id takes the place of the old one.
+
+    Rows that are there already change nothing, and then there is no new version.
+    """
+    _, present = stores.lake.examples(name)
+    by_id = {row.id: row for row in present}
+    changed = any(row.id in by_id and by_id[row.id] != row for row in rows)
+    if changed:
+        merged = by_id | {row.id: row for row in rows}
+        return stores.lake.write_examples(name, list(merged.values()), mode="replace", note=note, time_ms=time_ms)
+    return stores.lake.write_examples(name, rows, mode="append", note=note, time_ms=time_ms)
+
+
+def _articles(stores: Stores, examples_ref: str, articles_ref: str | None) -> DataVersion | None:
+    if articles_ref is not None:
+        return stores.lake.resolve("articles", articles_ref)
+    name = examples_ref.split("@")[0]
+    same = [t for t in stores.lake.tables() if t.kind == "articles" and t.name == name]
+    return same[0] if same else None
+
+
+def _tag(stores: Stores, examples: DataVersion, recipe: Recipe) -> str:
+    """`DATA-vVERSION-RECIPE-N`: readable, and free in the tracker."""
+    digest = hashlib.sha256(json.dumps(recipe.to_dict(), sort_keys=True).encode()).hexdigest()[:6]
+    stem = f"{examples.name}-v{examples.version}-{digest}"
+    taken = stores.tracker.tags()
+    number = 1
+    while f"{stem}-{number}" in taken:
+        number += 1
+    return f"{stem}-{number}"

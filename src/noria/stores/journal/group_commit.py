@@ -1,0 +1,131 @@
+"""Many writers, one durable commit: the way into the journal while serving."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future
+from typing import Self
+
+from noria.errors import OutsideError, StateError, UsageError
+from noria.records import Feedback, Label, Prediction
+from noria.stores.journal.journal import Entry, Journal
+
+_Waiting = tuple[Entry, "Future[None]", float]  # the float: when it was queued, monotonic seconds
+
+
+class GroupCommit:
+    """Acknowledges many writers by one durable commit.
+
+    A durable commit costs milliseconds however much it holds, so one thread takes what is queued (up to `max_batch`),
+    waits at most `max_wait_ms` for more, commits once, and only then completes the futures. A bad item fails alone.
+
+    Args:
+        journal: where to write; stays open when this is closed.
+        max_batch: items in one commit.
+        max_wait_ms: how long the first item of a batch waits for company; 0 = not at all.
+        max_queued: items waiting, beyond which `submit` refuses.
+    """
+
+    def __init__(
+        self, journal: Journal, *, max_batch: int = 500, max_wait_ms: float = 4.0, max_queued: int = 10_000
+    ) -> None:
+        if max_batch < 1 or max_queued < 1 or max_wait_ms < 0:
+            raise UsageError(
+                f"group commit needs max_batch >= 1, max_queued >= 1 and max_wait_ms >= 0, "
+                f"not {max_batch}, {max_queued} and {max_wait_ms}."
+            )
+        self._journal = journal
+        self._max_batch, self._max_wait_s, self._max_queued = max_batch, max_wait_ms / 1000, max_queued
+        self._queue: deque[_Waiting] = deque()
+        self._changed = threading.Condition()
+        self._closed = False
+        self._writer = threading.Thread(target=self._run, name="noria-group-commit", daemon=True)
+        self._writer.start()
+
+    def submit(self, item: Entry) -> Future[None]:
+        """Queues a prediction, a feedback event or a label; the future is done only after the commit that holds it.
+
+        The future raises NotFound or UsageError for a bad item (see `Journal.add_predictions`, `add_feedback`,
+        `add_labels`), OutsideError when the database fails. It cannot be cancelled. Feedback may follow its prediction
+        at once, without waiting for it.
+
+        Raises:
+            OutsideError: the queue is full (`retry_helps`).
+            StateError: this was closed.
+            UsageError: not something the journal takes here.
+        """
+        if not isinstance(item, Prediction | Feedback | Label):
+            raise UsageError(f"group commit takes predictions, feedback and labels, not a {type(item).__name__}.")
+        future: Future[None] = Future()
+        future.set_running_or_notify_cancel()
+        with self._changed:
+            if self._closed:
+                raise StateError("the journal is closing and takes nothing more.")
+            if len(self._queue) >= self._max_queued:
+                raise OutsideError(
+                    f"the journal is behind: {self._max_queued} items wait to be written. Try again shortly.",
+                    retry_helps=True,
+                )
+            self._queue.append((item, future, time.monotonic()))
+            # The writer need not wake for items that cannot fill its batch.
+            if len(self._queue) == 1 or len(self._queue) >= self._max_batch:
+                self._changed.notify()
+        return future
+
+    def close(self) -> None:
+        """Writes what is queued, then stops; further `submit` calls raise. Closing again does nothing."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self._writer.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _run(self) -> None:
+        while batch := self._next_batch():
+            self._commit(batch)
+
+    def _next_batch(self) -> list[_Waiting]:
+        """Waits for a batch; empty only when closed and drained."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._queue or self._closed)
+            # What was queued during the last commit has waited already.
+            while 0 < len(self._queue) < self._max_batch and not self._closed:
+                left = self._queue[0][2] + self._max_wait_s - time.monotonic()
+                if left <= 0:
+                    break
+                self._changed.wait(left)
+            return [self._queue.popleft() for _ in range(min(len(self._queue), self._max_batch))]
+
+    def _commit(self, batch: list[_Waiting]) -> None:
+        items = [item for item, _, _ in batch]
+        outcome: Sequence[BaseException | None]
+        try:
+            outcome = self._written(items)
+        except BaseException as error:  # noqa: BLE001 - or nobody would ever complete these futures
+            outcome = [error] * len(items)
+        for (_, future, _), failure in zip(batch, outcome, strict=True):
+            if failure is None:
+                future.set_result(None)
+            else:
+                future.set_exception(failure)
+
+    def _written(self, items: list[Entry]) -> Sequence[BaseException | None]:
+        """For each item None or why it failed; raises when the database failed for all."""
+        try:
+            self._journal.write(items)
+        except OutsideError as error:
+            if error.retry_helps:
+                raise
+        except Exception:  # noqa: BLE001, S110 - a bad item: below, each item says what is wrong with it
+            pass
+        else:
+            return [None] * len(items)
+        return self._journal.write_each(items)

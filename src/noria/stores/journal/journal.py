@@ -1,0 +1,230 @@
+"""The door of the journal: each method is one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+
+from noria.errors import NoriaError, UsageError
+from noria.records import (
+    Candidate,
+    Feedback,
+    Finding,
+    Judged,
+    Label,
+    LabelTask,
+    LedgerEntry,
+    LedgerKind,
+    Prediction,
+    Release,
+    TurnReceipt,
+)
+from noria.stores.journal import labels, loop, releases, traffic
+from noria.stores.journal.engine import open_engine, reading, translated, writing
+
+Entry = Prediction | Feedback | Label
+"""What comes in while serving and labelling, and can be written together."""
+
+
+class Journal:
+    """Traffic, labels, releases and the loop's records in one SQL database; what a method wrote is on disk.
+
+    Safe to use from several threads and, on the same database, from several processes. Spans of time are half-open:
+    since_ms <= time < until_ms. Every method may raise OutsideError when the database cannot be used.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @classmethod
+    def open(cls, url: str) -> Journal:
+        """Opens, creates or migrates the journal at `sqlite:///PATH` or `postgresql://USER@HOST/NAME`.
+
+        Raises:
+            UsageError: the URL names no such database.
+            StateError: the database was made by a newer Noria or belongs to something else.
+            OutsideError: the database cannot be reached.
+        """
+        return cls(open_engine(url))
+
+    def close(self) -> None:
+        """Closes all connections that are not in use."""
+        self._engine.dispose()
+
+    def add_predictions(self, rows: Sequence[Prediction]) -> None:
+        """Adds predictions, all or none. One known with the same content is no fault, with another: UsageError."""
+        with writing(self._engine) as connection:
+            traffic.put_predictions(connection, rows)
+
+    def add_feedback(self, rows: Sequence[Feedback]) -> int:
+        """Adds events, all or none; returns how many ids were new. NotFound for an unknown prediction."""
+        with writing(self._engine) as connection:
+            return traffic.put_feedback(connection, rows)
+
+    def write(self, entries: Sequence[Entry]) -> None:
+        """Adds predictions, then feedback and labels, all or none, in one transaction."""
+        with writing(self._engine) as connection:
+            _put(connection, entries)
+
+    def write_each(self, entries: Sequence[Entry]) -> list[NoriaError | None]:
+        """Adds what can be added, in one transaction: for each entry None, or why it alone was left out.
+
+        Predictions go first, whatever their place. Raises OutsideError when nothing could be.
+        """
+        outcome: list[NoriaError | None] = [None] * len(entries)
+        first = sorted(range(len(entries)), key=lambda place: not isinstance(entries[place], Prediction))
+        with writing(self._engine) as connection:
+            for place in first:
+                try:
+                    with translated(), connection.begin_nested():
+                        _put(connection, [entries[place]])
+                except NoriaError as error:
+                    if error.retry_helps:
+                        raise
+                    outcome[place] = error
+                except (TypeError, ValueError, AttributeError) as error:
+                    outcome[place] = UsageError(f"the journal cannot keep {entries[place]!r:.200}: {error}")
+        return outcome
+
+    def prediction(self, prediction_id: str) -> Prediction:
+        """One prediction, or NotFound."""
+        with reading(self._engine) as connection:
+            return traffic.get_prediction(connection, prediction_id)
+
+    def predictions(self, since_ms: int, until_ms: int, account: str | None = None) -> list[Prediction]:
+        """Predictions by query time, of one account or all, in order of time, id."""
+        with reading(self._engine) as connection:
+            return traffic.list_predictions(connection, since_ms, until_ms, account)
+
+    def feedback(self, since_ms: int, until_ms: int) -> list[Feedback]:
+        """Feedback by event time, in order of time, id."""
+        with reading(self._engine) as connection:
+            return traffic.list_feedback(connection, since_ms, until_ms)
+
+    def feedback_of(self, prediction_id: str) -> list[Feedback]:
+        """The events about one prediction, in order of time, id; empty also when there is no such prediction."""
+        with reading(self._engine) as connection:
+            return traffic.list_feedback_of(connection, prediction_id)
+
+    def counts_by_day(self) -> dict[str, int]:
+        """UTC day ("YYYY-MM-DD") → predictions, in order of day, days without any left out."""
+        with reading(self._engine) as connection:
+            return traffic.count_by_day(connection)
+
+    def add_tasks(self, tasks: Sequence[LabelTask]) -> int:
+        """Adds tasks, all or none; returns how many ids were new, of a known one the first draw stays."""
+        with writing(self._engine) as connection:
+            return labels.put_tasks(connection, tasks)
+
+    def open_tasks(self, limit: int = 100) -> list[LabelTask]:
+        """Tasks without a label, oldest first."""
+        with reading(self._engine) as connection:
+            return labels.list_open_tasks(connection, limit)
+
+    def task(self, task_id: str) -> LabelTask:
+        """One task, labelled or not; or NotFound."""
+        with reading(self._engine) as connection:
+            return labels.get_task(connection, task_id)
+
+    def add_labels(self, rows: Sequence[Label]) -> int:
+        """Adds labels, all or none; returns how many ids were new. NotFound for an unknown task."""
+        with writing(self._engine) as connection:
+            return labels.put_labels(connection, rows)
+
+    def labels(self, since_ms: int, until_ms: int | None = None) -> list[Label]:
+        """Labels by the time they were made (None = no end), in order of time, id."""
+        with reading(self._engine) as connection:
+            return labels.list_labels(connection, since_ms, until_ms)
+
+    def judged(self, since_ms: int, until_ms: int) -> list[Judged]:
+        """Labelled tasks by query time, each with its latest label (by time, id), in order of query time, task id."""
+        with reading(self._engine) as connection:
+            return labels.list_judged(connection, since_ms, until_ms)
+
+    def task_counts(self) -> dict[str, int]:
+        """`open`, `labelled`, and `oldest_open_ms` (creation time) if any is open."""
+        with reading(self._engine) as connection:
+            return labels.count_tasks(connection)
+
+    def record_release(
+        self,
+        *,
+        kind: LedgerKind,
+        time_ms: int,
+        release: str | None,
+        candidate: Candidate,
+        evidence: Mapping[str, Any],
+    ) -> LedgerEntry:
+        """Appends a verdict to the ledger; "release" makes the named release, "rollback" puts an old one live again.
+
+        Raises:
+            UsageError: a name is missing, taken ("release") or live already ("rollback").
+            NotFound: a rollback to a release that never was.
+        """
+        with writing(self._engine) as connection:
+            return releases.append(
+                connection, kind=kind, time_ms=time_ms, release=release, candidate=candidate, evidence=evidence
+            )
+
+    def current_release(self) -> Release | None:
+        """The release that is live, since when it last went live; None before the first."""
+        with reading(self._engine) as connection:
+            return releases.find_current(connection)
+
+    def releases(self) -> list[Release]:
+        """Every release, oldest first, since when it first went live."""
+        with reading(self._engine) as connection:
+            return releases.list_releases(connection)
+
+    def release(self, name: str) -> Release:
+        """One release, or NotFound with the nearest names."""
+        with reading(self._engine) as connection:
+            return releases.get_release(connection, name)
+
+    def ledger(self) -> list[LedgerEntry]:
+        """Every ledger entry, oldest first."""
+        with reading(self._engine) as connection:
+            return releases.list_ledger(connection)
+
+    def verify_ledger(self) -> None:
+        """Recomputes the hash chain; StateError names the first broken entry."""
+        with reading(self._engine) as connection:
+            releases.verify(connection)
+
+    def add_turn(self, turn: TurnReceipt) -> None:
+        """Adds a turn of the loop; the same one again is no fault."""
+        with writing(self._engine) as connection:
+            loop.put_turn(connection, turn)
+
+    def turns(self, limit: int = 100) -> list[TurnReceipt]:
+        """The latest turns, newest first."""
+        with reading(self._engine) as connection:
+            return loop.list_turns(connection, limit)
+
+    def add_findings(self, findings: Sequence[Finding]) -> None:
+        """Adds findings; of a known id the first stays."""
+        with writing(self._engine) as connection:
+            loop.put_findings(connection, findings)
+
+    def findings(self) -> list[Finding]:
+        """Every finding, in order of the time it was raised, id."""
+        with reading(self._engine) as connection:
+            return loop.list_findings(connection)
+
+    def set_state(self, key: str, value: Mapping[str, Any]) -> None:
+        """Keeps a small mapping of JSON values for a room, in place of the last one under `key`."""
+        with writing(self._engine) as connection:
+            loop.write_state(connection, key, value)
+
+    def get_state(self, key: str) -> dict[str, Any] | None:
+        """What a room kept under `key`, or None."""
+        with reading(self._engine) as connection:
+            return loop.read_state(connection, key)
+
+
+def _put(connection: Connection, entries: Sequence[Entry]) -> None:
+    traffic.put_predictions(connection, [entry for entry in entries if isinstance(entry, Prediction)])
+    traffic.put_feedback(connection, [entry for entry in entries if isinstance(entry, Feedback)])
+    labels.put_labels(connection, [entry for entry in entries if isinstance(entry, Label)])

@@ -1,0 +1,162 @@
+"""Predictions and feedback in the journal: functions on an open connection; `Journal` puts transactions around them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from sqlalchemy import Connection, func, select
+
+from noria.errors import NotFound
+from noria.records import DECISIONS, FEEDBACK_KINDS, Answer, Feedback, Prediction, Query, Ranked
+from noria.stores.journal.codec import Row, Stored, check_one_of, check_texts, figure, number, plain, restored
+from noria.stores.journal.engine import fetch, put
+from noria.stores.journal.schema import FEEDBACK, PREDICTIONS
+
+_DAY_MS = 86_400_000
+_EPOCH = date(1970, 1, 1).toordinal()
+
+
+def put_predictions(connection: Connection, predictions: Sequence[Prediction]) -> int:
+    """Adds predictions, returns how many were new; the same prediction sent again is no fault.
+
+    Raises:
+        UsageError: an id is known with other content, or a text cannot be stored.
+    """
+    rows = [_prediction_row(prediction) for prediction in predictions]
+    return put(connection, PREDICTIONS, rows, what="prediction", same=PREDICTIONS.columns.keys())
+
+
+def put_feedback(connection: Connection, feedback: Sequence[Feedback]) -> int:
+    """Adds feedback events, returns how many were new. An event sent again may carry another time: the first stays.
+
+    Raises:
+        NotFound: a prediction is unknown.
+        UsageError: an event id is known for another prediction, kind or value.
+    """
+    rows = [_feedback_row(event) for event in feedback]
+    wanted = dict.fromkeys(event.prediction_id for event in feedback)
+    known = known_predictions(connection, list(wanted))
+    for prediction_id in wanted:
+        if prediction_id not in known:
+            raise _unknown(prediction_id)
+    return put(connection, FEEDBACK, rows, what="feedback event", same=("prediction_id", "kind", "value"))
+
+
+def known_predictions(connection: Connection, prediction_ids: Sequence[str]) -> set[str]:
+    """Those of `prediction_ids` that the journal holds."""
+    key = PREDICTIONS.c.prediction_id
+    known: set[str] = set()
+    for start in range(0, len(prediction_ids), 500):
+        part = prediction_ids[start : start + 500]
+        known.update(connection.execute(select(key).where(key.in_(part))).scalars())
+    return known
+
+
+def get_prediction(connection: Connection, prediction_id: str) -> Prediction:
+    """One prediction by id, or NotFound."""
+    for row in fetch(connection, PREDICTIONS, PREDICTIONS.c.prediction_id, [prediction_id]):
+        return _prediction(row)
+    raise _unknown(prediction_id)
+
+
+def list_predictions(connection: Connection, since_ms: int, until_ms: int, account: str | None) -> list[Prediction]:
+    """Predictions with since_ms <= query time < until_ms, of one account or all, in order of time, id."""
+    at = PREDICTIONS.c.time_ms
+    query = select(PREDICTIONS).where(at >= since_ms, at < until_ms).order_by(at, PREDICTIONS.c.prediction_id)
+    if account is not None:
+        query = query.where(PREDICTIONS.c.account == account)
+    return [_prediction(row) for row in connection.execute(query).mappings()]
+
+
+def list_feedback(connection: Connection, since_ms: int, until_ms: int) -> list[Feedback]:
+    """Feedback with since_ms <= event time < until_ms, in order of time, id."""
+    at = FEEDBACK.c.time_ms
+    query = select(FEEDBACK).where(at >= since_ms, at < until_ms).order_by(at, FEEDBACK.c.event_id)
+    return [Feedback(**row) for row in connection.execute(query).mappings()]
+
+
+def list_feedback_of(connection: Connection, prediction_id: str) -> list[Feedback]:
+    """The events about one prediction, in order of time, id; empty also when there is no such prediction."""
+    rows = fetch(connection, FEEDBACK, FEEDBACK.c.prediction_id, [prediction_id])
+    return sorted((Feedback(**row) for row in rows), key=lambda event: (event.time_ms, event.event_id))
+
+
+def count_by_day(connection: Connection) -> dict[str, int]:
+    """UTC day ("YYYY-MM-DD") → predictions, in order of day; days without predictions are left out."""
+    day = (PREDICTIONS.c.time_ms // _DAY_MS).label("day")
+    query = select(day, func.count()).group_by(day).order_by(day)
+    return {date.fromordinal(_EPOCH + int(days)).isoformat(): count for days, count in connection.execute(query)}
+
+
+def _unknown(prediction_id: str) -> NotFound:
+    return NotFound("prediction", prediction_id, next_step="Use the prediction_id that came with the answer.")
+
+
+def _prediction_row(prediction: Prediction) -> Row:
+    query, answer = prediction.query, prediction.answer
+    what = f"prediction {prediction.prediction_id!r}"
+    row = {
+        "prediction_id": prediction.prediction_id,
+        "time_ms": query.time_ms,
+        "account": query.account,
+        "query_id": query.query_id,
+        "session": query.session,
+        "text": query.text,
+        "channel": query.channel,
+        "language": query.language,
+        "decision": check_one_of(f"the decision of {what}", answer.decision, DECISIONS),
+        "intent": answer.intent,
+        "intent_confidence": figure(answer.intent_confidence),
+        "scope_score": figure(answer.scope_score),
+        "in_scope": bool(answer.in_scope),
+        "articles": [[ranked.article_id, plain(ranked.score)] for ranked in answer.articles],
+        "choices": list(answer.choices),
+        "scores": plain(answer.scores),
+        "thresholds": plain(answer.thresholds),
+        "release": prediction.release,
+        "latency_ms": figure(prediction.latency_ms),
+        "missing": list(prediction.missing),
+    }
+    return check_texts(what, row)
+
+
+def _prediction(row: Stored) -> Prediction:
+    return Prediction(
+        prediction_id=row["prediction_id"],
+        query=Query(
+            query_id=row["query_id"],
+            account=row["account"],
+            session=row["session"],
+            text=row["text"],
+            time_ms=row["time_ms"],
+            channel=row["channel"],
+            language=row["language"],
+        ),
+        answer=Answer(
+            decision=row["decision"],
+            intent=row["intent"],
+            intent_confidence=number(row["intent_confidence"]),
+            scope_score=number(row["scope_score"]),
+            in_scope=row["in_scope"],
+            articles=tuple(Ranked(article_id, restored(score)) for article_id, score in row["articles"]),
+            choices=tuple(row["choices"]),
+            scores=restored(row["scores"]),
+            thresholds=restored(row["thresholds"]),
+        ),
+        release=row["release"],
+        latency_ms=number(row["latency_ms"]),
+        missing=tuple(row["missing"]),
+    )
+
+
+def _feedback_row(event: Feedback) -> Row:
+    what = f"feedback event {event.event_id!r}"
+    row = {
+        "event_id": event.event_id,
+        "prediction_id": event.prediction_id,
+        "kind": check_one_of(f"the kind of {what}", event.kind, FEEDBACK_KINDS),
+        "time_ms": event.time_ms,
+        "value": event.value,
+    }
+    return check_texts(what, row)

@@ -1,0 +1,260 @@
+"""The tracker: experiments in MLflow on SQLite, in process; one run per tag, candidates as artefacts of their runs."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from noria.errors import NotFound, StateError, UsageError
+from noria.records import Candidate, DataVersion
+from noria.stores.blobs import write_file
+from noria.stores.mlflow_client import dataset_inputs, log_batch, open_client, pages, sqlite_file, translated
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+    from mlflow.tracking import MlflowClient
+
+_TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
+_FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+_CANDIDATE = "candidate.json"
+_LONGEST_PARAM, _LONGEST_TAG = 6000, 8000  # MLflow cuts off the rest
+
+
+class Tracker:
+    """Experiments and candidates, kept where MLflow's own pages and the tools around it can read them.
+
+    MLflow is loaded, and its schema built, at the first use that needs it; to look into a home without experiments
+    needs neither.
+
+    Args:
+        uri: SQLAlchemy URL of the tracking database, e.g. `sqlite:////home/of/noria/tracker.db`.
+        artifact_root: folder of the artefacts: `<artifact_root>/<run_id>/artifacts/<name>`.
+    """
+
+    def __init__(self, uri: str, artifact_root: str | Path) -> None:
+        self._uri = uri
+        self._root = Path(artifact_root).absolute()
+
+    def record(
+        self,
+        *,
+        experiment: str,
+        tag: str,
+        params: Mapping[str, str],
+        metrics: Mapping[str, float],
+        data: Sequence[tuple[str, DataVersion, str]],
+        artifacts: Mapping[str, bytes],
+        time_ms: int,
+    ) -> str:
+        """Records a finished run; it is found by its tag only once all of it is kept.
+
+        Args:
+            experiment: the MLflow experiment; made where it is missing.
+            tag: unique over all experiments; letters, digits, `.`, `_`, `-`, at most 200.
+            params: settings; values of at most 6,000 characters.
+            metrics: what was measured; those that are not finite are named in the tag `noria.not_finite` instead.
+            data: (context, version, uri) of each table used; contexts are unique, the uri says where the table lies.
+            artifacts: plain file name → content.
+            time_ms: UTC milliseconds, start and end of the run.
+
+        Returns:
+            MLflow's run id.
+
+        Raises:
+            UsageError: the tag is taken, or a name or value is not allowed.
+            StateError: the database belongs to another version of MLflow.
+            OutsideError: it cannot be written.
+        """
+        _check(tag, params, data, artifacts)
+        finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
+        tags = _tags(tag, data, {name: value for name, value in metrics.items() if name not in finite})
+        with self._lock("record"), translated(self._uri):
+            if self._find(tag) is not None:
+                raise UsageError(f"the tag {tag!r} is taken; choose another one.")
+            run = self._client.create_run(self._experiment_id(experiment), start_time=time_ms, run_name=tag)
+            run_id = str(run.info.run_id)
+            try:
+                for name, content in artifacts.items():
+                    write_file(self._path(run_id, name), content)
+                self._client.log_inputs(run_id, datasets=dataset_inputs(data))
+                log_batch(self._client, run_id, params=params, metrics=finite, tags=tags, time_ms=time_ms)
+            except BaseException:
+                self._client.set_terminated(run_id, "FAILED", end_time=time_ms)
+                raise
+            self._client.set_terminated(run_id, "FINISHED", end_time=time_ms)
+            return run_id
+
+    def put_candidate(self, candidate: Candidate) -> None:
+        """Keeps a candidate with its run; keeping the same one again changes nothing.
+
+        Raises:
+            NotFound: there is no run of that tag.
+            UsageError: the run has another id, or holds another candidate.
+        """
+        content = json.dumps(asdict(candidate), sort_keys=True, indent=1).encode() + b"\n"
+        sha256 = hashlib.sha256(content).hexdigest()
+        with self._lock("record"), translated(self._uri):
+            run = self._find(candidate.tag)
+            if run is None:
+                raise NotFound("run", candidate.tag, self.tags(), "Record it before its candidate.")
+            if run.info.run_id != candidate.run_id:
+                raise UsageError(f"{candidate.tag!r} is the tag of run {run.info.run_id}, not of {candidate.run_id}.")
+            if run.data.tags.get("noria.candidate", sha256) != sha256:
+                raise UsageError(f"{candidate.tag!r} has another candidate already; record a new run for this one.")
+            write_file(self._path(candidate.run_id, _CANDIDATE), content)
+            # Last, since the tag is what makes it found.
+            self._client.set_tag(candidate.run_id, "noria.candidate", sha256)
+
+    def candidate(self, tag: str) -> Candidate:
+        """The candidate of a tag.
+
+        Raises:
+            NotFound: no such candidate. StateError: its file is missing or was changed.
+        """
+        with translated(self._uri):
+            run = self._find(tag)
+            if run is None or "noria.candidate" not in run.data.tags:
+                known = [r.data.tags["noria.tag"] for r in self._with("noria.candidate")]
+                raise NotFound("candidate", tag, known, "'noria train' makes one.")
+            return self._candidate_of(run)
+
+    def candidates(self) -> list[Candidate]:
+        """All candidates, newest first."""
+        with translated(self._uri):
+            found = [self._candidate_of(run) for run in self._with("noria.candidate")]
+        return sorted(found, key=lambda c: (c.created_ms, c.tag), reverse=True)
+
+    def tags(self) -> list[str]:
+        """The tags that are taken, in order."""
+        with translated(self._uri):
+            return sorted(run.data.tags["noria.tag"] for run in self._with("noria.tag"))
+
+    def runs(self, experiment: str) -> list[Mapping[str, object]]:
+        """The runs of an experiment, newest first.
+
+        Each has tag, run_id, time_ms, metrics, params, and not_finite: which metrics were NaN or infinite (text).
+
+        Raises:
+            NotFound: no such experiment.
+        """
+        with translated(self._uri):
+            known = self._experiments()
+            if experiment not in known:
+                raise NotFound("experiment", experiment, known)
+            found = self._search("tags.`noria.tag` LIKE '%'", [known[experiment]])
+        found.sort(key=lambda run: (run.info.end_time, run.data.tags["noria.tag"]), reverse=True)
+        return [
+            {
+                "tag": run.data.tags["noria.tag"],
+                "run_id": run.info.run_id,
+                "time_ms": run.info.end_time,
+                "metrics": dict(run.data.metrics),
+                "params": dict(run.data.params),
+                "not_finite": run.data.tags.get("noria.not_finite", ""),
+            }
+            for run in found
+        ]
+
+    # Inside; the callers hold `translated`.
+
+    @cached_property
+    def _client(self) -> MlflowClient:
+        with self._lock("open"):
+            return open_client(self._uri, self._root)
+
+    def _experiments(self) -> dict[str, str]:
+        """Name → id; empty, without a look at MLflow, where there is no database yet."""
+        file = sqlite_file(self._uri)
+        if file is not None and not file.exists():
+            return {}
+        return {e.name: str(e.experiment_id) for e in pages(self._client.search_experiments)}
+
+    def _experiment_id(self, name: str) -> str:
+        found = self._client.get_experiment_by_name(name)
+        if found is not None:
+            return str(found.experiment_id)
+        return str(self._client.create_experiment(name, artifact_location=self._root.as_uri()))
+
+    def _search(self, condition: str, experiment_ids: Sequence[str]) -> list[Run]:
+        """Finished runs only: one that broke off in the middle must not be taken for a whole one."""
+        if not experiment_ids:
+            return []
+        where = f"attributes.status = 'FINISHED' AND {condition}"
+        return list(pages(self._client.search_runs, experiment_ids=list(experiment_ids), filter_string=where))
+
+    def _with(self, key: str) -> list[Run]:
+        return self._search(f"tags.`{key}` LIKE '%'", list(self._experiments().values()))
+
+    def _find(self, tag: str) -> Run | None:
+        if not _TAG.fullmatch(tag):
+            return None
+        return next(iter(self._search(f"tags.`noria.tag` = '{tag}'", list(self._experiments().values()))), None)
+
+    def _path(self, run_id: str, name: str) -> Path:
+        """Where an artefact lies: as the run's `artifact_uri` says, and still so after the home has moved."""
+        return self._root / run_id / "artifacts" / name
+
+    def _candidate_of(self, run: Run) -> Candidate:
+        path = self._path(run.info.run_id, _CANDIDATE)
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise StateError(f"{path} cannot be read ({error.strerror}); restore it from a backup.") from error
+        if hashlib.sha256(content).hexdigest() != run.data.tags["noria.candidate"]:
+            raise StateError(f"{path} was changed after it was written and is not used; restore it from a backup.")
+        return _candidate(json.loads(content))
+
+    @contextmanager
+    def _lock(self, name: str) -> Iterator[None]:
+        """One at a time over threads and processes: MLflow has nothing that keeps a tag unique."""
+        self._root.mkdir(parents=True, exist_ok=True)
+        with (self._root / f".{name}.lock").open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+
+def _candidate(values: Mapping[str, Any]) -> Candidate:
+    articles = values["articles"]
+    versions = {
+        "examples": DataVersion(**values["examples"]),
+        "articles": None if articles is None else DataVersion(**articles),
+    }
+    return Candidate(**{**values, **versions})
+
+
+def _tags(tag: str, data: Sequence[tuple[str, DataVersion, str]], not_finite: Mapping[str, float]) -> dict[str, str]:
+    tags = {"noria.tag": tag}
+    if not_finite:
+        tags["noria.not_finite"] = ", ".join(f"{k}={v}" for k, v in sorted(not_finite.items()))[:_LONGEST_TAG]
+    for context, version, uri in data:
+        at = f"data.{context}"
+        tags |= {at: f"{version.kind}/{version.ref}", f"{at}.sha256": version.sha256, f"{at}.uri": uri}
+    return tags
+
+
+def _check(
+    tag: str, params: Mapping[str, str], data: Sequence[tuple[str, DataVersion, str]], artifacts: Mapping[str, bytes]
+) -> None:
+    if not _TAG.fullmatch(tag):
+        raise UsageError(f"{tag!r} cannot be a tag: use 1 to 200 letters, digits, '.', '_', '-', first no sign.")
+    for name, value in params.items():
+        if len(value) > _LONGEST_PARAM:
+            raise UsageError(
+                f"the parameter {name!r} has {len(value)} characters, MLflow keeps {_LONGEST_PARAM}; "
+                "make it an artefact."
+            )
+    for name in artifacts:
+        if not _FILE.fullmatch(name) or name == _CANDIDATE:
+            raise UsageError(f"{name!r} cannot name an artefact: use letters, digits, '.', '_', '-', no folders.")
+    contexts = [context for context, _, _ in data]
+    if len(set(contexts)) < len(contexts):
+        raise UsageError(f"each context of data may come once, got {', '.join(contexts)}.")
