@@ -15,6 +15,8 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 HOME_DIR ?= $(CURDIR)/.noria
 DEMO_ARGS ?=
 PYTEST_ARGS ?= -n 2 --dist loadfile
+# Two test processes keep two cores busy; threads inside them would only fight.
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 DEPENDENCIES := $(VENV)/.dependencies
 INSTALLED := $(VENV)/.installed
@@ -49,7 +51,7 @@ demo: setup  ## run the demonstration (HOME_DIR=folder, DETACHED=1 to leave it r
 
 test: setup  ## run the tests (PYTEST_ARGS="-k word" to choose)
 	@echo "test     pytest $(PYTEST_ARGS)"
-	@$(PY) -m pytest $(PYTEST_ARGS)
+	@$(ONE_THREAD) $(PY) -m pytest $(PYTEST_ARGS)
 
 lint: setup  ## ruff, mypy and the import contracts
 	@echo "lint     ruff check"

@@ -9,7 +9,7 @@ for name in chromium chromium-browser google-chrome; do
     [ -n "$browser" ] || browser=$(command -v "$name" || true)
 done
 [ -n "${NORIA_CHROMIUM:-}" ] && browser=$NORIA_CHROMIUM
-[ -n "$browser" ] || packages="chromium"
+[ -n "$browser" ] || packages="$packages chromium"
 [ -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf ] || packages="$packages fonts-dejavu-core"
 
 if [ -z "$packages" ]; then
@@ -21,13 +21,13 @@ if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
     exit 0
 fi
 
-echo "real     installing $packages"
+echo "real     installing$packages"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 export DEBIAN_FRONTEND=noninteractive
 # shellcheck disable=SC2086 # a list of names on purpose
 if ! { apt-get -qq update && apt-get -qq install -y --no-install-recommends $packages; } >"$log" 2>&1; then
     tail -n 20 "$log" >&2
-    echo "real     apt-get could not install $packages" >&2
+    echo "real     apt-get could not install$packages" >&2
     exit 1
 fi

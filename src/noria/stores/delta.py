@@ -55,7 +55,9 @@ def open_table(path: Path) -> DeltaTable | None:
 def create_table(path: Path, schema: pa.Schema) -> DeltaTable:
     """An empty table that keeps its history for ever; the present one where somebody else was faster."""
     try:
-        return DeltaTable.create(path, schema=schema, mode="error", configuration=_KEEP)
+        # Without retries, or two that create at once would both succeed, the second as version 1 over the first.
+        once = CommitProperties(max_commit_retries=0)
+        return DeltaTable.create(path, schema=schema, mode="error", configuration=_KEEP, commit_properties=once)
     except DeltaError:
         table = open_table(path)
         if table is None:
@@ -63,14 +65,16 @@ def create_table(path: Path, schema: pa.Schema) -> DeltaTable:
         return table
 
 
-def read_version(path: Path, version: int) -> pa.Table:
-    """The rows of a version, in no order.
+def read_rows(path: Path, table: DeltaTable | int) -> pa.Table:
+    """The rows of an opened table, or of a version of the table at `path`, in no order.
 
     Raises:
         StateError: log or files of the version are damaged or gone.
     """
+    version = table if isinstance(table, int) else table.version()
     try:
-        return DeltaTable(path, version=version).to_pyarrow_table()
+        opened = DeltaTable(path, version=table) if isinstance(table, int) else table
+        return opened.to_pyarrow_table()
     except (DeltaError, OSError) as error:
         raise StateError(
             f"version {version} of the table {path} cannot be read ({_first_line(error)}); restore it from a backup."

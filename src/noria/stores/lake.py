@@ -15,7 +15,7 @@ from deltalake import DeltaTable
 from noria.errors import DataError, NotFound, Problem, StateError, UsageError
 from noria.records import Article, DataVersion, Example, StreamRow
 from noria.stores.blobs import write_file
-from noria.stores.delta import commit, commits, create_table, open_table, read_version, transaction
+from noria.stores.delta import commit, commits, create_table, open_table, read_rows, transaction
 from noria.stores.tables import ARTICLES, EXAMPLES, KINDS, STREAMS, TableKind, kind_of
 
 R = TypeVar("R")
@@ -202,7 +202,7 @@ class Lake:
     def _read(self, kind: TableKind[R], name: str, version: int | None) -> tuple[DataVersion, list[R]]:
         table = self._open(kind.kind, name)
         at = _in_range(table, kind.kind, name, version)
-        return self._facts(kind.kind, name, table, at), kind.from_arrow(read_version(self._path(kind.kind, name), at))
+        return self._facts(kind.kind, name, table, at), kind.from_arrow(read_rows(self._path(kind.kind, name), at))
 
     def _facts(self, kind: str, name: str, table: DeltaTable, version: int) -> DataVersion:
         """Count and hash of a version: from its commit, or from its rows where another program made it."""
@@ -212,7 +212,7 @@ class Lake:
         return self._computed(kind_of(kind), name, version)
 
     def _computed(self, kind: TableKind[R], name: str, version: int) -> DataVersion:
-        rows = kind.from_arrow(read_version(self._path(kind.kind, name), version))
+        rows = kind.from_arrow(read_rows(self._path(kind.kind, name), version))
         return DataVersion(kind.kind, name, version, len(rows), kind.sha256(rows))
 
     def _write(self, kind: TableKind[R], name: str, rows: Sequence[R], change: _Change) -> DataVersion:
@@ -236,7 +236,7 @@ class Lake:
             raise StateError(f"{kind.kind} {name} is at version {before}, not {change.expect.version}; read it again.")
         after = fresh = rows
         if change.mode == "append":
-            present = kind.from_arrow(read_version(path, before))
+            present = kind.from_arrow(read_rows(path, table))
             fresh = _fresh(kind, name, present, rows)
             if not fresh and before > 0:
                 return self._facts(kind.kind, name, table, before)

@@ -112,7 +112,8 @@ def translated(uri: str) -> Iterator[None]:
         text, code = str(error), getattr(error, "error_code", "")
         if "database schema" in text or "Can't locate revision" in text:
             raise StateError(
-                f"the tracker {uri} was made by another version of MLflow; back it up, then run 'mlflow db upgrade {uri}'."
+                f"the tracker {uri} was made by another version of MLflow; back it up, "
+                f"then run 'mlflow db upgrade {uri}'."
             ) from error
         if code == "INVALID_PARAMETER_VALUE":
             raise UsageError(f"MLflow refuses this: {text}") from error
@@ -121,7 +122,7 @@ def translated(uri: str) -> Iterator[None]:
 
 
 def _build(file: Path, artifact_root: Path) -> None:
-    """Builds the schema beside the database and moves it there: a crash in the many migrations leaves nothing behind."""
+    """Builds the schema beside the database, then moves it there: a crash amid the migrations leaves no half of it."""
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     part = file.with_name(f".{file.name}.part")
@@ -130,7 +131,7 @@ def _build(file: Path, artifact_root: Path) -> None:
     # MLflow keeps engines by URL for good; nobody is to meet this one again when its file has moved.
     uri = f"sqlite:///{part}"
     try:
-        SqlAlchemyStore(uri, artifact_root.as_uri()).engine.dispose()
+        SqlAlchemyStore(uri, artifact_root.as_uri()).engine.dispose()  # type: ignore[no-untyped-call]
     finally:
         SqlAlchemyStore._engine_map.pop(uri, None)  # noqa: SLF001
     part.replace(file)

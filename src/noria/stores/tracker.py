@@ -77,7 +77,7 @@ class Tracker:
         _check(tag, params, data, artifacts)
         finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
         tags = _tags(tag, data, {name: value for name, value in metrics.items() if name not in finite})
-        with self._lock("record"), translated(self._uri):
+        with translated(self._uri), self._lock("record"):
             if self._find(tag) is not None:
                 raise UsageError(f"the tag {tag!r} is taken; choose another one.")
             run = self._client.create_run(self._experiment_id(experiment), start_time=time_ms, run_name=tag)
@@ -102,7 +102,7 @@ class Tracker:
         """
         content = json.dumps(asdict(candidate), sort_keys=True, indent=1).encode() + b"\n"
         sha256 = hashlib.sha256(content).hexdigest()
-        with self._lock("record"), translated(self._uri):
+        with translated(self._uri), self._lock("record"):
             run = self._find(candidate.tag)
             if run is None:
                 raise NotFound("run", candidate.tag, self.tags(), "Record it before its candidate.")

@@ -23,6 +23,7 @@ Stored = Mapping[str, Any] | RowMapping
 """A table row by column name, as read."""
 
 _NUMBER = "$number"
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
 def plain(value: object) -> Plain:
@@ -59,7 +60,7 @@ def restored(value: Any) -> Any:
 
 def dumps(value: Plain) -> str:
     """Canonical JSON: sorted keys, no spaces, ASCII only, finite numbers only."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return _ENCODER.encode(value)
 
 
 def figure(value: float) -> float | None:

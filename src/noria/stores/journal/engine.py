@@ -31,7 +31,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from noria.errors import OutsideError, StateError, UsageError
 from noria.stores.journal import migrations
-from noria.stores.journal.codec import Plain, Row, dumps
+from noria.stores.journal.codec import Row, dumps
 
 BUSY_TIMEOUT_MS = 30_000
 LOCK_KEY = 0x6E6F7269  # "nori": the advisory locks of the journal on PostgreSQL
@@ -48,7 +48,8 @@ def open_engine(url: str) -> Engine:
         StateError: the database was made by a newer Noria, or holds other tables.
         OutsideError: the database cannot be reached.
     """
-    target = _checked(url)
+    with translated():
+        target = _checked(url)
     engine = _sqlite(target) if target.get_backend_name() == "sqlite" else _postgresql(target)
     try:
         with translated():
@@ -62,8 +63,10 @@ def open_engine(url: str) -> Engine:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """A connection whose statements see one state of the journal (SQLite), for reading only."""
+    """A connection for reading only, whose statements all see the same state of the journal."""
     with translated(), engine.connect() as connection:
+        if connection.dialect.name == "postgresql":  # SQLite does so by itself
+            connection.execution_options(isolation_level="REPEATABLE READ")
         yield connection
 
 
@@ -97,6 +100,8 @@ def translated() -> Iterator[None]:
         ) from error
     except sa_exc.DBAPIError as error:
         raise OutsideError(f"the journal's database failed: {_first_line(error)}", retry_helps=False) from error
+    except OSError as error:
+        raise OutsideError(f"the journal's folder cannot be used: {error}", retry_helps=False) from error
 
 
 def put(connection: Connection, into: Table, rows: Sequence[Row], *, what: str, same: Iterable[str]) -> int:
@@ -111,7 +116,8 @@ def put(connection: Connection, into: Table, rows: Sequence[Row], *, what: str, 
         return 0
     key = next(iter(into.primary_key.columns))
     dialect_insert = sqlite_insert if connection.dialect.name == "sqlite" else postgresql_insert
-    new = connection.execute(dialect_insert(into).on_conflict_do_nothing(index_elements=[key]), rows).rowcount
+    insert = dialect_insert(into).on_conflict_do_nothing(index_elements=[key])
+    new = connection.execute(insert, rows, execution_options={"preserve_rowcount": True}).rowcount
     if new == len(rows):
         return new
     agree = list(same)
@@ -158,17 +164,13 @@ def _checked(url: str) -> URL:
     raise UsageError(f"a journal cannot be kept in {shown!r}; give sqlite:///PATH or postgresql://HOST/NAME.")
 
 
-def _dump(value: Plain) -> str:
-    return dumps(value)
-
-
 def _sqlite(target: URL) -> Engine:
     engine = create_engine(
         target,
         connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False},
         pool_size=8,
         max_overflow=56,
-        json_serializer=_dump,
+        json_serializer=dumps,
     )
 
     @event.listens_for(engine, "connect")
@@ -193,7 +195,7 @@ def _postgresql(target: URL) -> Engine:
     except ImportError as error:
         raise UsageError("a journal on PostgreSQL needs its driver: pip install 'noria[postgres]'.") from error
     engine = create_engine(
-        target, connect_args=connect_args, pool_size=8, max_overflow=24, pool_pre_ping=True, json_serializer=_dump
+        target, connect_args=connect_args, pool_size=8, max_overflow=24, pool_pre_ping=True, json_serializer=dumps
     )
 
     @event.listens_for(engine, "connect")

@@ -113,6 +113,11 @@ class Journal:
         with reading(self._engine) as connection:
             return traffic.count_by_day(connection)
 
+    def accounts(self, since_ms: int) -> list[str]:
+        """Accounts that asked something since a time, the busiest first."""
+        with reading(self._engine) as connection:
+            return traffic.list_accounts(connection, since_ms)
+
     def add_tasks(self, tasks: Sequence[LabelTask]) -> int:
         """Adds tasks, all or none; returns how many ids were new, of a known one the first draw stays."""
         with writing(self._engine) as connection:

@@ -89,6 +89,12 @@ def count_by_day(connection: Connection) -> dict[str, int]:
     return {date.fromordinal(_EPOCH + int(days)).isoformat(): count for days, count in connection.execute(query)}
 
 
+def list_accounts(connection: Connection, since_ms: int) -> list[str]:
+    """Accounts with predictions since a time, the busiest first."""
+    query = select(PREDICTIONS.c.account).where(PREDICTIONS.c.time_ms >= since_ms).group_by(PREDICTIONS.c.account)
+    return list(connection.execute(query.order_by(func.count().desc(), PREDICTIONS.c.account)).scalars())
+
+
 def _unknown(prediction_id: str) -> NotFound:
     return NotFound("prediction", prediction_id, next_step="Use the prediction_id that came with the answer.")
 

@@ -1,0 +1,5 @@
+"""`python -m noria`."""
+
+from noria.app.cli import main
+
+main()

@@ -1,0 +1,139 @@
+"""Which rows are learnt and which show how far the learning can be trusted; no row does both in the same model."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from noria.agent.heads.intent import NgramSvm, Raw, TrainingSet, train
+from noria.agent.recipe import Recipe
+from noria.records import IRRELEVANT, OOS, RESERVED_INTENTS, Example
+
+LEAST_VALIDATION_ROWS = 50
+HELD_OUT = 5
+"""One row in so many is held out where a single part is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Division:
+    """The rows of a fit, each list in order of id.
+
+    `learn`: in scope and small talk. `foreign`: out of scope and irrelevant. `check`, `foreign_check`: validation rows
+    of the same kinds, never learnt. `folds`: the part that each row of `learn` and `foreign` is in; parts are held out
+    in turn, `rounds` of them. `learns_reject`: whether foreign rows are learnt.
+    """
+
+    learn: tuple[Example, ...]
+    foreign: tuple[Example, ...]
+    check: tuple[Example, ...]
+    foreign_check: tuple[Example, ...]
+    folds: dict[Example, int]
+    rounds: int
+    learns_reject: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Raw figures of calibration rows: those in scope (and small talk) with their class numbers, and foreign ones."""
+
+    inside: tuple[Raw, ...]
+    targets: tuple[int, ...]
+    outside: tuple[Raw, ...]
+
+
+def divide(rows: Sequence[Example], recipe: Recipe) -> Division:
+    """Divides rows (none of the test split) by what they are for.
+
+    Validation rows are kept from learning when there are at least 50, and as many as intents; otherwise they are learnt
+    as well. Below `crossfit_below` learnt rows each is held out once; above, a fifth is (each again where a fifth shows
+    too little), or none beside validation rows.
+    """
+    ours = [r for r in rows if r.intent not in (OOS, IRRELEVANT)]
+    others = [r for r in rows if r.intent in (OOS, IRRELEVANT)]
+    learnt_intents = {r.intent for r in ours if r.split != "val"}
+    check = [r for r in ours if r.split == "val" and r.intent in learnt_intents]
+    in_scope = [r for r in check if r.intent not in RESERVED_INTENTS]
+    if len(in_scope) < max(LEAST_VALIDATION_ROWS, len(learnt_intents - RESERVED_INTENTS)):
+        check, foreign_check = [], []
+    else:
+        foreign_check = [r for r in others if r.split == "val"]
+    kept = {id(r) for r in check} | {id(r) for r in foreign_check}
+    learn, foreign = [r for r in ours if id(r) not in kept], [r for r in others if id(r) not in kept]
+    small, least = len(learn) < recipe.crossfit_below, recipe.min_oos_rows
+    count = recipe.calibration_folds if small else HELD_OUT
+    folds = _folds(learn + foreign, count)
+    if small or (not check and _usable(learn, folds) < LEAST_VALIDATION_ROWS):
+        rounds, learns_reject = count, len(foreign) >= least
+    elif check:
+        rounds, learns_reject = 0, min(len(foreign), len(foreign_check)) >= least
+    else:
+        held = sum(folds[r] == 0 for r in foreign)
+        rounds, learns_reject = 1, min(held, len(foreign) - held) >= least
+    return Division(tuple(learn), tuple(foreign), tuple(check), tuple(foreign_check), folds, rounds, learns_reject)
+
+
+def training_set(
+    learn: Iterable[Example],
+    foreign: Iterable[Example],
+    passages: Sequence[tuple[str, str]],
+    classes: Sequence[str],
+    *,
+    learns_reject: bool,
+) -> TrainingSet:
+    """Rows, passages (text, intent) of articles and, where they are learnt, foreign rows, for the intent model."""
+    number = {intent: i for i, intent in enumerate(classes)}
+    pairs = [(r.text, number[r.intent]) for r in learn]
+    pairs += [(text, number[intent]) for text, intent in passages]
+    if learns_reject:
+        pairs += [(r.text, len(classes)) for r in foreign]
+    return TrainingSet(tuple(t for t, _ in pairs), tuple(n for _, n in pairs), tuple(classes), learns_reject)
+
+
+def measure(
+    division: Division, passages: Sequence[tuple[str, str]], classes: Sequence[str], final: NgramSvm, recipe: Recipe
+) -> Measured:
+    """Figures of every calibration row by a model that did not learn it: the final one, or one fitted for that."""
+    number = {intent: i for i, intent in enumerate(classes)}
+    inside = [(final.measure(r.text), number[r.intent]) for r in division.check]
+    outside = [final.measure(r.text) for r in division.foreign_check]
+    if not division.learns_reject:
+        outside += [final.measure(r.text) for r in division.foreign]
+    for turn in range(division.rounds):
+        rest = [r for r in division.learn if division.folds[r] != turn]
+        known = {r.intent for r in rest}
+        if len(known) < 2:
+            continue
+        others = [r for r in division.foreign if division.folds[r] != turn]
+        of_known = [p for p in passages if p[1] in known]
+        model = train(training_set(rest, others, of_known, classes, learns_reject=division.learns_reject), recipe)
+        held = [r for r in division.learn if division.folds[r] == turn and r.intent in known]
+        inside += [(model.measure(r.text), number[r.intent]) for r in held]
+        if division.learns_reject:
+            outside += [model.measure(r.text) for r in division.foreign if division.folds[r] == turn]
+    return Measured(tuple(raw for raw, _ in inside), tuple(n for _, n in inside), tuple(outside))
+
+
+def _folds(rows: Sequence[Example], count: int) -> dict[Example, int]:
+    """Each row's fold: rows of an intent go round the folds in order of the sha256 of their id."""
+    by_intent: dict[str, list[Example]] = defaultdict(list)
+    for row in rows:
+        by_intent[row.intent].append(row)
+    folds: dict[Example, int] = {}
+    for intent, members in by_intent.items():
+        # intents start at different folds, or small ones would all lack rows in the same
+        start = int(_digest(intent)[:8], 16)
+        ordered = sorted(members, key=lambda r: (_digest(r.id), r.text))
+        folds |= {row: (start + rank) % count for rank, row in enumerate(ordered)}
+    return folds
+
+
+def _usable(learn: Sequence[Example], folds: Mapping[Example, int]) -> int:
+    """How many rows of fold 0 have a sister elsewhere, from which their intent can be learnt."""
+    rows = Counter(r.intent for r in learn)
+    return sum(folds[r] == 0 and rows[r.intent] > 1 for r in learn)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,1 @@
+"""The learnt parts of the agent: n-grams, intent, scope, confidence."""

@@ -1,0 +1,155 @@
+"""Texts as weighted n-grams: words, and characters inside words. One implementation for training and serving.
+
+Equal to the union of two scikit-learn `TfidfVectorizer`s with `sublinear_tf=True`, one over words (of one letter too),
+one with `analyzer="char_wb"`; a tenth of their time on one text.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from noria.agent.protocols import Floats, Floats32, Ints
+from noria.agent.recipe import Recipe
+
+MAX_CHARACTERS = 20_000
+"""What stands further back in a text is not read, so that one text cannot hold up the others."""
+
+_WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True, slots=True)
+class Vector:
+    """A text as n-grams: `ids` (n,) without repeats, `weights` (n,), `known` share of its n-grams that were seen."""
+
+    ids: Ints
+    weights: Floats32
+    known: float
+
+
+class Ngrams:
+    """A vocabulary with its weights; ids are those of `words`, then those of `chars`.
+
+    Args:
+        words: word n-grams, each once, and `word_idf` (words,) their inverse document frequencies.
+        chars: the same for character n-grams, and `char_idf` (chars,).
+        texts: how many texts it was learnt from.
+        recipe: lengths of n-grams.
+    """
+
+    def __init__(
+        self, words: Sequence[str], word_idf: Floats, chars: Sequence[str], char_idf: Floats, texts: int, recipe: Recipe
+    ) -> None:
+        self.words, self.chars, self.texts = tuple(words), tuple(chars), texts
+        self.word_idf, self.char_idf = word_idf, char_idf
+        self._word_ids = {gram: i for i, gram in enumerate(self.words)}
+        self._char_ids = {gram: i for i, gram in enumerate(self.chars)}
+        self._word_max_n = recipe.word_max_n
+        self._lengths = range(recipe.char_min_n, recipe.char_max_n + 1)
+        # what a word n-gram would weigh that was never seen
+        self._unseen = math.log(1 + texts) + 1
+
+    @classmethod
+    def learn(cls, texts: Sequence[str], recipe: Recipe) -> Ngrams:
+        """The vocabulary of texts; the order of the texts does not matter."""
+        lengths = range(recipe.char_min_n, recipe.char_max_n + 1)
+        word_df: Counter[str] = Counter()
+        char_df: Counter[str] = Counter()
+        grams_of = cache(lambda word: char_grams(word, lengths))
+        for text in texts:
+            low = _low(text)
+            word_df.update(set(word_grams(_WORD.findall(low), recipe.word_max_n)))
+            char_df.update({gram for word in low.split() for gram in grams_of(word)})
+        words, word_idf = _weighed(word_df, recipe.word_min_df, len(texts))
+        chars, char_idf = _weighed(char_df, recipe.char_min_df, len(texts))
+        return cls(words, word_idf, chars, char_idf, len(texts), recipe)
+
+    @property
+    def size(self) -> int:
+        return len(self.words) + len(self.chars)
+
+    def vector(self, text: str) -> Vector:
+        """The text's n-grams: `(1 + ln count) · idf`, each block (words, characters) of length 1."""
+        return self._vector(text, self._ids_in)
+
+    def matrix(self, texts: Iterable[str]) -> tuple[Floats32, Ints, Ints]:
+        """The vectors of texts as one sparse matrix: (data, column ids, row starts), as `csr_matrix` takes them."""
+        ids_in = cache(self._ids_in)
+        vectors = [self._vector(text, ids_in) for text in texts]
+        starts = np.zeros(len(vectors) + 1, np.int32)
+        np.cumsum([len(v.ids) for v in vectors], out=starts[1:])
+        if not vectors:
+            return np.zeros(0, np.float32), np.zeros(0, np.int32), starts
+        return np.concatenate([v.weights for v in vectors]), np.concatenate([v.ids for v in vectors]), starts
+
+    def _vector(self, text: str, ids_in: Callable[[str], list[int]]) -> Vector:
+        low = _low(text)
+        known_id = self._word_ids.get
+        words: dict[int, int] = {}
+        unseen: set[str] = set()
+        for gram in word_grams(_WORD.findall(low), self._word_max_n):
+            i = known_id(gram)
+            if i is None:
+                unseen.add(gram)
+            else:
+                words[i] = words.get(i, 0) + 1
+        chars = Counter([i for word in low.split() for i in ids_in(word)])
+        word_ids, word_weights = _block(words, self.word_idf)
+        char_ids, char_weights = _block(chars, self.char_idf)
+        if words or unseen:
+            seen = float(self.word_idf[word_ids].sum())
+            known = seen / (seen + len(unseen) * self._unseen)
+        else:
+            known = 1.0 if chars else 0.0
+        return Vector(
+            np.concatenate((word_ids, char_ids + np.int32(len(self.words)))),
+            np.concatenate((word_weights, char_weights)),
+            known,
+        )
+
+    def _ids_in(self, word: str) -> list[int]:
+        known_id = self._char_ids.get
+        return [i for gram in char_grams(word, self._lengths) if (i := known_id(gram)) is not None]
+
+
+def word_grams(tokens: list[str], longest: int) -> list[str]:
+    """Sequences of 1 to `longest` tokens."""
+    grams = list(tokens)
+    for n in range(2, longest + 1):
+        grams += map(" ".join, zip(*(tokens[i:] for i in range(n)), strict=False))
+    return grams
+
+
+def char_grams(word: str, lengths: range) -> list[str]:
+    """Character sequences of a word with a space on either side; a word shorter than a length yields itself once."""
+    padded = f" {word} "
+    size, grams = len(padded), []
+    for n in lengths:
+        if n >= size:
+            grams.append(padded)
+            break
+        grams += [padded[i : i + n] for i in range(size - n + 1)]
+    return grams
+
+
+def _low(text: str) -> str:
+    return text[:MAX_CHARACTERS].lower()
+
+
+def _weighed(df: Counter[str], least: int, texts: int) -> tuple[list[str], Floats]:
+    grams = sorted(gram for gram, count in df.items() if count >= least)
+    counts = np.array([df[gram] for gram in grams], np.float64)
+    return grams, np.log((1 + texts) / (1 + counts)) + 1
+
+
+def _block(counts: dict[int, int], idf: Floats) -> tuple[Ints, Floats32]:
+    ids = np.fromiter(counts.keys(), np.int32, len(counts))
+    weights = (1 + np.log(np.fromiter(counts.values(), np.float64, len(counts)))) * idf[ids]
+    length = math.sqrt(float((weights * weights).sum()))
+    return ids, (weights / length if length else weights).astype(np.float32)

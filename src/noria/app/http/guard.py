@@ -1,0 +1,115 @@
+"""Stands before the app: limits bodies, adds the security headers, keeps tracebacks inside."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from noria.app.http.problems import HttpProblem, respond, too_large, unexpected
+
+MAX_BODY_BYTES = 64 * 1024
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+_log = logging.getLogger("noria.http")
+
+
+class _Disconnected(Exception):
+    """The client went away before its body was here."""
+
+
+class _TooLargeError(Exception):
+    """The body is over the limit."""
+
+
+class Guard:
+    """Pure ASGI middleware, outside of every other.
+
+    Args:
+        app: what it stands before.
+        new_id: source of incident ids.
+        max_body_bytes: the largest body that gets through; it is read whole before the app sees it.
+    """
+
+    def __init__(self, app: ASGIApp, *, new_id: Callable[[], str], max_body_bytes: int = MAX_BODY_BYTES) -> None:
+        self.app, self.new_id, self.max_body_bytes = app, new_id, max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = False
+
+        async def guarded_send(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                _add_headers(message, scope["path"])
+            await send(message)
+
+        async def answer(problem: HttpProblem) -> None:
+            await respond(problem, scope)(scope, receive, guarded_send)
+
+        try:
+            body = await self._body(scope, receive)
+            await self.app(scope, _replay(body, receive), guarded_send)
+        except _Disconnected:
+            return
+        except _TooLargeError:
+            await answer(too_large(self.max_body_bytes))
+        except Exception:
+            incident = self.new_id()
+            _log.exception("incident %s: %s %s failed", incident, scope["method"], scope["path"])
+            if started:
+                raise
+            await answer(unexpected(incident))
+
+    async def _body(self, scope: Scope, receive: Receive) -> bytes:
+        if scope["method"] in {"GET", "HEAD", "OPTIONS"}:
+            return b""
+        declared = Headers(scope=scope).get("content-length", "")
+        if declared.isdigit() and int(declared) > self.max_body_bytes:
+            raise _TooLargeError
+        body = bytearray()
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise _Disconnected
+            body += message.get("body", b"")
+            if len(body) > self.max_body_bytes:
+                raise _TooLargeError
+            if not message.get("more_body", False):
+                return bytes(body)
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    given = False
+
+    async def replay() -> Message:
+        nonlocal given
+        if not given:
+            given = True
+            return {"type": "http.request", "body": body, "more_body": False}
+        return await receive()
+
+    return replay
+
+
+def _add_headers(message: Message, path: str) -> None:
+    headers = MutableHeaders(scope=message)
+    for name, value in HEADERS.items():
+        headers.setdefault(name, value)
+    # static files are asked for again at each load and answered "not modified": an update shows at once
+    headers.setdefault("Cache-Control", "no-cache" if path.startswith("/static/") else "no-store")

@@ -1,0 +1,99 @@
+"""What the HTTP API and the pages ask of the house; `noria.app.wiring` provides it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from typing import Any, Protocol
+
+from noria.ports import DeskStatus
+from noria.records import Article, Feedback, Label, LabelTask, Prediction, Query
+
+
+class AnsweringService(Protocol):
+    """Answers queries and takes feedback; what its futures acknowledge is on disk."""
+
+    @property
+    def release(self) -> str | None:
+        """Name of the live release, None before the first."""
+        ...
+
+    def ask(self, query: Query, prediction_id: str) -> Future[Prediction]:
+        """Answers at once; the future is done after the commit. Raises NoRelease before the first release."""
+        ...
+
+    def feedback(self, event: Feedback) -> Future[bool]:
+        """Takes an event; the future says after the commit whether it was new. NotFound: unknown prediction."""
+        ...
+
+    def article(self, article_id: str) -> Article | None:
+        """The article of the live release."""
+        ...
+
+    def intent_title(self, intent: str) -> str:
+        """What a person calls the intent."""
+        ...
+
+    def refresh(self) -> bool:
+        """Loads a newer release if the journal has one, and says whether it did. May block; called from a thread."""
+        ...
+
+    def close(self) -> None:
+        """Commits what waits and stops."""
+        ...
+
+
+class BuiltInDesk(Protocol):
+    """The label desk of these pages. Its methods may block and are called from threads."""
+
+    def next_tasks(self, limit: int) -> Sequence[LabelTask]:
+        """Tasks without a label, oldest first."""
+        ...
+
+    def task(self, task_id: str) -> LabelTask:
+        """One task, with or without a label. NotFound: there is none."""
+        ...
+
+    def submit(self, label: Label) -> object:
+        """Stores a judgement; the latest of a task counts. UsageError: it contradicts itself or its task."""
+        ...
+
+    def status(self) -> DeskStatus:
+        """How many tasks are open and labelled."""
+        ...
+
+
+class House(Protocol):
+    """Everything behind the HTTP API, with the clock and the source of ids."""
+
+    @property
+    def service(self) -> AnsweringService: ...
+
+    @property
+    def desk(self) -> BuiltInDesk: ...
+
+    def performance(self) -> Mapping[str, Any]:
+        """The view model of the performance page; may block, called from a thread.
+
+        Rates are {"value", "low", "high", "k", "n"}: shares from 0 to 1 with their 95 % interval, null where n is 0.
+        Times are UTC milliseconds, days "YYYY-MM-DD". Keys: generated_ms, title,
+        days [{day, predictions, labels, success, coverage, preciseness, helpfulness, new_domain, irrelevant}],
+        releases [{release, time_ms, kind, tag, sentence}], verdicts [{seq, time_ms, kind, release, tag, sentence}],
+        findings [{metric, raised_ms, inception_ms, inception_low_ms, inception_high_ms, before, after, sentence}],
+        replay: null or {days [{day, with_loop, without_loop, n}], changes [{name, time_ms, sentence}],
+        summary {success_with, success_without, uplift_percent, days, queries, labels, releases, refusals, holds},
+        report}.
+        """
+        ...
+
+    def accounts(self) -> Sequence[str]:
+        """Accounts that may ask; empty when any may."""
+        ...
+
+    def now_ms(self) -> int:
+        """The present, UTC milliseconds."""
+        ...
+
+    def new_id(self) -> str:
+        """A fresh id."""
+        ...

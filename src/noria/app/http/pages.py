@@ -1,0 +1,50 @@
+"""The pages: performance, ask, label. Text and tables are made here; scripts add the graph and the conversation."""
+
+import asyncio
+
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse, Response
+
+from noria.app.http import figures
+from noria.app.http.api import TheHouse
+from noria.app.http.rendering import render
+from noria.app.http.schemas import MAX_NAME, MAX_TEXT
+
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+
+@router.get("/")
+async def performance(house: TheHouse) -> HTMLResponse:
+    """How good the agent is, day by day, and what happened to it."""
+    view = await asyncio.to_thread(house.performance)
+    return HTMLResponse(render("performance.html", page="performance", **figures.page(view)))
+
+
+@router.get("/performance.csv")
+async def performance_csv(house: TheHouse) -> Response:
+    """The same figures as CSV."""
+    view = await asyncio.to_thread(house.performance)
+    disposition = {"Content-Disposition": 'attachment; filename="noria-performance.csv"'}
+    return Response(figures.as_csv(view), media_type="text/csv; charset=utf-8", headers=disposition)
+
+
+@router.get("/ask")
+async def ask(house: TheHouse) -> HTMLResponse:
+    """A question to the agent, its decision, and whether it helped."""
+    accounts = await asyncio.to_thread(house.accounts)
+    page = render(
+        "ask.html",
+        page="ask",
+        title="Ask",
+        accounts=list(accounts),
+        release=house.service.release,
+        max_text=MAX_TEXT,
+        max_name=MAX_NAME,
+    )
+    return HTMLResponse(page)
+
+
+@router.get("/label")
+async def label(house: TheHouse) -> HTMLResponse:
+    """The built-in label desk: one query at a time."""
+    return HTMLResponse(render("label.html", page="label", title="Label", max_text=MAX_TEXT, max_name=MAX_NAME))

@@ -1,0 +1,201 @@
+"""What goes over the wire: bodies of requests and replies of the JSON API under /v1."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+
+from noria.records import Decision, FeedbackKind, Relevance
+
+MAX_TEXT = 2_000
+MAX_NAME = 200
+
+
+def _printable(text: str) -> str:
+    # PostgreSQL cannot store NUL in a text, so no door of ours lets it in.
+    if "\x00" in text:
+        raise ValueError("must not contain the NUL character")
+    return text
+
+
+Text = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TEXT), AfterValidator(_printable)
+]
+Name = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_NAME), AfterValidator(_printable)
+]
+MaybeName = Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_NAME), AfterValidator(_printable)]
+Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_TEXT), AfterValidator(_printable)]
+
+
+class Body(BaseModel):
+    """Base of all request bodies: an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Reply(BaseModel):
+    """Base of all replies."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class AskBody(Body):
+    """A query of a user of an account."""
+
+    account: Name
+    text: Text
+    session: MaybeName = ""
+    channel: Name = "chat"
+    language: MaybeName = ""
+    query_id: Name | None = None
+
+
+class ShownArticle(Reply):
+    """An article as the user sees it; `score`: higher ranks first."""
+
+    article_id: str
+    title: str
+    body: str
+    score: float
+
+
+class Choice(Reply):
+    """An intent that the user may have meant."""
+
+    intent: str
+    title: str
+
+
+class AskReply(Reply):
+    """What the agent makes of a query; it is in the journal when this reply is sent."""
+
+    prediction_id: str
+    decision: Decision
+    intent: str
+    intent_title: str
+    intent_confidence: float
+    scope_score: float
+    in_scope: bool
+    articles: list[ShownArticle]
+    choices: list[Choice]
+    message: str
+    release: str
+
+
+class FeedbackBody(Body):
+    """An event about a prediction; sent again with the same `event_id` it counts once."""
+
+    event_id: Name | None = None
+    prediction_id: Name
+    kind: FeedbackKind
+    value: Note = ""
+
+
+class FeedbackReply(Reply):
+    """The event is in the journal; `new` is false when it was there before."""
+
+    accepted: Literal[True] = True
+    new: bool
+
+
+class LiveReply(Reply):
+    """The process answers."""
+
+    status: Literal["up"] = "up"
+
+
+class ReadyReply(Reply):
+    """A release is live and queries can be asked."""
+
+    status: Literal["ready"] = "ready"
+    release: str
+
+
+class ReleaseReply(Reply):
+    """The live release."""
+
+    release: str
+
+
+class TaskArticle(Reply):
+    """An article that the agent showed."""
+
+    article_id: str
+    title: str
+    body: str
+
+
+class Predicted(Reply):
+    """What the agent thought, where the labeller may see it."""
+
+    intent: str
+    intent_title: str
+    decision: Decision
+    articles: list[TaskArticle]
+
+
+class TaskReply(Reply):
+    """One query to judge. `scope`: intents to choose from. `predicted` is null for tasks that are judged blindly."""
+
+    task_id: str
+    account: str
+    text: str
+    query_time_ms: int
+    scope: list[str]
+    predicted: Predicted | None
+
+
+class TasksReply(Reply):
+    """Open tasks, oldest first, with the titles of all intents in their scopes."""
+
+    tasks: list[TaskReply]
+    titles: dict[str, str]
+    open: int
+    labelled: int
+
+
+class LabelBody(Body):
+    """A person's judgement on a task; the latest of a task counts. `helpful` null: cannot tell."""
+
+    task_id: Name
+    relevance: Relevance
+    intent: Name | None = None
+    article_id: Name | None = None
+    helpful: bool | None = None
+    annotator: Name
+    note: Note = ""
+
+
+class LabelReply(Reply):
+    """The judgement is stored; how the desk stands now."""
+
+    accepted: Literal[True] = True
+    label_id: str
+    open: int
+    labelled: int
+
+
+class StatusReply(Reply):
+    """How the desk stands. `oldest_open_ms`: when the oldest open task was made (UTC milliseconds)."""
+
+    open: int
+    labelled: int
+    oldest_open_ms: int | None
+
+
+class FieldProblem(Reply):
+    """One fault of a request."""
+
+    field: str
+    message: str
+
+
+class ProblemReply(BaseModel):
+    """An RFC 9457 problem."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str | None = None
+    errors: list[FieldProblem] | None = None

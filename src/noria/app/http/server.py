@@ -1,0 +1,180 @@
+"""The app as a whole, and uvicorn to run it; a port in use is told before anything starts."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+
+import uvicorn
+from fastapi import FastAPI
+from starlette.staticfiles import StaticFiles
+
+from noria import __version__
+from noria.app.http import api, pages, problems
+from noria.app.http.guard import Guard
+from noria.app.http.house import AnsweringService, House
+from noria.app.http.rendering import STATIC
+from noria.errors import OutsideError
+
+REFRESH_SECONDS = 0.5
+SHUTDOWN_SECONDS = 5
+
+_log = logging.getLogger("noria.http")
+
+
+def create_app(house: House) -> FastAPI:
+    """The HTTP API and the pages of a house.
+
+    While it runs it looks for newer releases; at its end it closes the service.
+
+    Args:
+        house: what answers; its clock and ids are used for everything.
+    """
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        refreshing = asyncio.create_task(_keep_fresh(house.service))
+        try:
+            yield
+        finally:
+            refreshing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await refreshing
+            await asyncio.to_thread(house.service.close)
+
+    # docs_url and redoc_url would load their pages' scripts from outside
+    app = FastAPI(
+        title="Noria",
+        version=__version__,
+        summary="Ask the agent, say whether it helped, label, and see how good it is.",
+        openapi_url="/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.state.house = house
+    app.include_router(api.router)
+    app.include_router(pages.router)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    problems.install(app)
+    app.add_middleware(Guard, new_id=house.new_id)
+    return app
+
+
+def open_port(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one.
+
+    Raises:
+        OutsideError: the port is in use or may not be taken, or the host is not this machine's.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, _, _, address = found[0]
+        listener = socket.socket(family, kind)
+    except OSError as error:
+        raise OutsideError(f"cannot listen on host {host!r}: {error.strerror}.", retry_helps=False) from None
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        # listening at once: of two processes that only bound, the second would learn too late
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        raise OutsideError(_why(error, host, port), retry_helps=False) from None
+    return listener
+
+
+def address_of(listener: socket.socket) -> str:
+    """The address a person opens: `http://host:port`."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def run(house: House, *, host: str, port: int, announce: Callable[[str], None]) -> None:
+    """Serves until SIGINT or SIGTERM, then shuts down in good order, closes the service and returns.
+
+    Args:
+        house: what answers.
+        host: where to listen.
+        port: the port; 0 takes a free one.
+        announce: called with one sentence that holds the address, once requests are taken.
+
+    Raises:
+        OutsideError: the port cannot be had, or the server did not start (the log says why).
+    """
+    with contextlib.closing(open_port(host, port)) as listener:
+        address = address_of(listener)
+        # before the server starts: what is wrong with a release is told as our error, not as a server's traceback
+        release = house.service.release
+        sentence = f"Noria is at {address} ({f'release {release}' if release else 'no release yet'}). Ctrl-C ends it."
+        config = uvicorn.Config(
+            create_app(house),
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        )
+        server = _Server(config, lambda: announce(sentence))
+        try:
+            with _signals_end_here():
+                server.run(sockets=[listener])
+        except SystemExit:
+            raise OutsideError(f"the server at {address} did not start; the log says why.", retry_helps=False) from None
+
+
+class _Server(uvicorn.Server):
+    """Tells when it takes requests."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        if self.started:
+            self._ready()
+
+
+@contextlib.contextmanager
+def _signals_end_here() -> Iterator[None]:
+    """Lets a caller clean up after SIGINT or SIGTERM.
+
+    uvicorn shuts down in good order, puts the handlers back that it found and raises the signal once more, which would
+    end the process. It finds handlers that do nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    found = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in found.items():
+            signal.signal(number, handler)
+
+
+async def _keep_fresh(service: AnsweringService) -> None:
+    while True:
+        try:
+            await asyncio.to_thread(service.refresh)
+        except Exception:  # noqa: BLE001 - whatever it is, the log says it
+            # the live release goes on answering; the next look may succeed
+            _log.exception("looking for a newer release failed")
+        await asyncio.sleep(REFRESH_SECONDS)
+
+
+def _why(error: OSError, host: str, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} on {host} is in use by another program: stop it, or choose another port with --port."
+    if error.errno == errno.EACCES:
+        return f"port {port} on {host} may not be taken by this user: choose one above 1023 with --port."
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"{host} is not an address of this machine: choose another with --host."
+    return f"cannot listen on {host}, port {port}: {os.strerror(error.errno or 0)}."

@@ -1,0 +1,127 @@
+"""Has quality fallen? A detector on a stream of labels with a stated run length between false alarms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from noria.errors import UsageError
+from noria.stats.intervals import as_numbers, score_bounds
+
+BETS = (0.05, 0.1, 0.2, 0.4, 0.8)
+
+
+@dataclass(frozen=True, slots=True)
+class ESRState:
+    """The detector's memory between labels: store it, so that a restart does not forget.
+
+    M: one sum for each bet, 0 at the start. bets: stakes between 0 and 1; large ones notice large drops.
+    `value` is what is held against the wanted run length; after an alarm begin with a new state.
+    """
+
+    M: tuple[float, ...] = (0.0,) * len(BETS)
+    bets: tuple[float, ...] = BETS
+
+    def __post_init__(self) -> None:
+        if not self.bets or len(self.M) != len(self.bets) or not all(0 < bet < 1 for bet in self.bets):
+            raise UsageError(
+                f"a detector of {len(self.M)} sums and the bets {self.bets}: it takes one sum for each bet, and bets "
+                "between 0 and 1."
+            )
+
+    @property
+    def value(self) -> float:
+        return sum(self.M) / len(self.M)
+
+
+def step(state: ESRState, y: float, m0: float) -> ESRState:
+    """The state after one more label.
+
+    Args:
+        state: before it.
+        y: the outcome, 0 (bad) to 1 (good).
+        m0: the acceptable mean, 0 to 1, of the stratum that the label came from.
+
+    Raises:
+        UsageError: y or m0 is not from 0 to 1.
+
+    Source: Shin, Ramdas, Rinaldo, arXiv 2203.03532 (e-SR).
+
+    Example:
+        >>> state = ESRState()
+        >>> for outcome in [1, 0, 0, 0]:
+        ...     state = step(state, outcome, 0.8)
+        >>> round(state.value, 2)
+        7.31
+    """
+    if not (0 <= y <= 1 and 0 <= m0 <= 1):
+        raise UsageError(f"an outcome of {y} against an acceptable mean of {m0}: both must lie between 0 and 1.")
+    return ESRState(_advance(state.M, state.bets, y, m0), state.bets)
+
+
+def e_sr(y: npt.ArrayLike, m0: npt.ArrayLike, A: float, bets: Sequence[float] = BETS) -> int | None:
+    """Index of the label at which the alarm is raised, or None.
+
+    While the mean stays at m0 or above, a false alarm comes after A labels on average at least; that holds for any
+    dependence on the past. The delay of a true alarm is counted in labels, too.
+
+    Args:
+        y: outcomes (n,) in order of time, 0 (bad) to 1 (good). Without any there is no alarm.
+        m0: the acceptable mean, 0 to 1: one for all, or (n,), that of each label's stratum. Take `baseline`.
+        A: wanted run length in labels, above 1.
+        bets: stakes between 0 and 1, mixed in equal parts.
+
+    Raises:
+        UsageError: an argument is outside its limits, or m0 has another length.
+
+    Source: Shin, Ramdas, Rinaldo, arXiv 2203.03532 (e-SR).
+
+    Example:
+        >>> quiet, bad = [1, 1, 1, 1, 0] * 40, [1, 0] * 40
+        >>> e_sr(quiet + bad, 0.78, 1000), e_sr(quiet, 0.78, 1000)
+        (232, None)
+    """
+    outcomes, acceptable = as_numbers("y", y, 0, 1), np.asarray(m0, dtype=np.float64)
+    if acceptable.shape not in {(), outcomes.shape}:
+        raise UsageError(f"m0 has the shape {acceptable.shape}; give one for all or one for each of {len(outcomes)}.")
+    acceptable = as_numbers("m0", np.broadcast_to(acceptable, outcomes.shape), 0, 1)
+    if not A > 1:
+        raise UsageError(f"a run length of {A} labels is always in alarm; give one above 1, such as 10000.")
+    state = ESRState((0.0,) * len(bets), tuple(bets))
+    sums, limit = state.M, A * len(bets)
+    # Plain floats: over five bets they are faster than an array, and the same bits as `step`.
+    for index, (outcome, mean) in enumerate(zip(outcomes.tolist(), acceptable.tolist(), strict=True)):
+        sums = _advance(sums, state.bets, outcome, mean)
+        if sum(sums) >= limit:
+            return index
+    return None
+
+
+def baseline(k: float, n: int) -> float:
+    """The acceptable mean from a quiet time: its rate less one standard error, so that bad luck raises no false alarms.
+
+    The standard error is that at the bound (the lower end of Wilson's interval at z = 1), hence above zero also where
+    nothing went wrong. For n = 0 it is 0: nothing is held against anything.
+
+    Args:
+        k: successes, 0 to n.
+        n: labels; take at least 14 days of them.
+
+    Raises:
+        UsageError: not 0 <= k <= n.
+
+    Example:
+        >>> round(baseline(448, 560), 4), round(baseline(100, 100), 4), baseline(0, 0)
+        (0.7825, 0.9901, 0.0)
+    """
+    if not 0 <= k <= n:
+        raise UsageError(f"{k} successes of {n} labels: there must be 0 <= successes <= labels.")
+    return score_bounds(k / n, n, 1.0)[0] if n else 0.0
+
+
+def _advance(sums: tuple[float, ...], bets: tuple[float, ...], y: float, m0: float) -> tuple[float, ...]:
+    shortfall = m0 - y
+    return tuple([(m + 1) * (1 + bet * shortfall) for m, bet in zip(sums, bets, strict=True)])

@@ -1,0 +1,145 @@
+"""The quality of all predictions from a labelled few that were drawn with known, unequal probabilities."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from noria.errors import UsageError
+from noria.stats.intervals import Floats, as_numbers, same_length, score_bounds, two_sided
+
+# With fewer of the rarer outcome the bell curve is too narrow.
+_FEW = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean (0 to 1) over all predictions of a window, with its interval.
+
+    n: labels it rests on; for n = 0 the value is NaN, low 0, high 1. n_effective: equally weighted labels that would
+    weigh as evenly, (sum of weights)² / sum of squared weights.
+    """
+
+    value: float
+    low: float
+    high: float
+    n: int
+    n_effective: float
+
+
+def hajek(y: npt.ArrayLike, pi: npt.ArrayLike, level: float = 0.95) -> Estimate:
+    """The mean over all predictions from labels alone: each weighs by one over its inclusion probability.
+
+    Linearised interval for independent draws. With 0/1 outcomes and fewer than 30 of the rarer one it is Wilson's on
+    the effective number of labels instead, since ten right answers of ten do not prove 100 %.
+
+    Args:
+        y: outcomes (n,) of the labelled, 0 to 1.
+        pi: probability (n,) with which each of them was drawn, above 0 to 1. All 1 = everything is labelled.
+        level: two-sided confidence.
+
+    Raises:
+        UsageError: different lengths, or values outside their limits.
+
+    Source: Särndal, Swensson, Wretman, Model Assisted Survey Sampling (1992) 5.7; few outcomes: Korn, Graubard, Survey
+    Methodology 24 (1998) 193, with Wilson's interval.
+
+    Example:
+        >>> estimate = hajek([1] * 60 + [0] * 40, [0.1] * 60 + [0.4] * 40)
+        >>> round(estimate.value, 3), round(estimate.low, 3), round(estimate.high, 3), estimate.n
+        (0.857, 0.809, 0.905, 100)
+    """
+    outcomes, chance, z = as_numbers("y", y, 0, 1), _chances(pi), two_sided(level)
+    n = same_length(y=outcomes, pi=chance)
+    if n == 0:
+        return Estimate(math.nan, 0.0, 1.0, 0, 0.0)
+    weights = 1 / chance
+    total = weights.sum()
+    value, n_effective = float(weights @ outcomes / total), float(total**2 / (weights @ weights))
+    if _few(outcomes) and (chance < 1).any():
+        low, high = score_bounds(min(max(value, 0.0), 1.0), n_effective, z)
+        return Estimate(value, low, high, n, n_effective)
+    error = math.sqrt(float(((1 - chance) * (weights * (outcomes - value)) ** 2).sum())) / float(total)
+    return _estimate(value, z * error, n, n_effective)
+
+
+def active_mean(
+    f: npt.ArrayLike, pi: npt.ArrayLike, labelled: npt.ArrayLike, y: npt.ArrayLike, level: float = 0.95
+) -> Estimate:
+    """The mean over all predictions from a guess for each of them, corrected by the labelled: difference estimator.
+
+    Right on average whatever the guesses are; the better they are, the narrower. Guesses must come from other labels
+    than these (cross-fit). The interval rests on the bell curve: with fewer than 30 of the rarer outcome take `hajek`.
+
+    Args:
+        f: guess (N,) of the outcome of every prediction, 0 to 1.
+        pi: probability (N,) with which each was drawn, independently of the others, above 0 to 1.
+        labelled: which were drawn: positions (n,), each once, or truth values (N,).
+        y: outcomes (n,) of those, in the same order, 0 to 1.
+        level: two-sided confidence.
+
+    Returns:
+        Value and interval cut to 0 to 1. For n = 1 the interval is 0 to 1.
+
+    Raises:
+        UsageError: different lengths, values outside their limits, positions that are not there or come twice.
+
+    Source: Zrnic, Candès, arXiv 2403.03208 (active inference); Särndal et al. (1992) 6.3.
+
+    Example:
+        >>> f, pi = [0.9] * 600 + [0.5] * 400, [0.1] * 600 + [0.25] * 400
+        >>> labelled = list(range(0, 600, 10)) + list(range(600, 1000, 4))
+        >>> y = [1] * 56 + [0] * 4 + [1] * 55 + [0] * 45
+        >>> estimate = active_mean(f, pi, labelled, y)
+        >>> round(estimate.value, 3), round(estimate.low, 3), round(estimate.high, 3), estimate.n
+        (0.78, 0.725, 0.835, 160)
+    """
+    guesses, chance, outcomes = as_numbers("f", f, 0, 1), _chances(pi), as_numbers("y", y, 0, 1)
+    size, z = same_length(f=guesses, pi=chance), two_sided(level)
+    drawn = _positions(labelled, size)
+    n = same_length(labelled=drawn, y=outcomes)
+    if n == 0:
+        return Estimate(math.nan, 0.0, 1.0, 0, 0.0)
+    chance = chance[drawn]
+    errors = (outcomes - guesses[drawn]) / chance
+    value = float(guesses.mean() + errors.sum() / size)
+    spread = math.sqrt(float(((1 - chance) * errors**2).sum())) / size if n > 1 else math.inf
+    n_effective = float((1 / chance).sum() ** 2 / (1 / chance**2).sum())
+    return _estimate(value, z * spread, n, n_effective)
+
+
+def _estimate(value: float, half: float, n: int, n_effective: float) -> Estimate:
+    value, low, high = (min(max(v, 0.0), 1.0) for v in (value, value - half, value + half))
+    return Estimate(value, low, high, n, n_effective)
+
+
+def _few(outcomes: Floats) -> bool:
+    """Whether these are 0/1 outcomes, too few of one kind for the bell curve."""
+    ones, zeros = int((outcomes == 1).sum()), int((outcomes == 0).sum())
+    return ones + zeros == len(outcomes) and min(ones, zeros) < _FEW
+
+
+def _chances(pi: npt.ArrayLike) -> Floats:
+    chances = as_numbers("pi", pi, 0, 1)
+    if (chances == 0).any():
+        raise UsageError(
+            f"pi[{int(np.argmin(chances))}] is 0: what can never be drawn cannot be corrected for; give all a floor."
+        )
+    return chances
+
+
+def _positions(labelled: npt.ArrayLike, size: int) -> npt.NDArray[np.intp]:
+    array = np.asarray(labelled)
+    if array.dtype == np.bool_:
+        if array.shape != (size,):
+            raise UsageError(f"truth values of shape {array.shape} for {size} predictions; give one for each.")
+        return np.flatnonzero(array)
+    if array.ndim != 1 or (array.size and not np.issubdtype(array.dtype, np.integer)):
+        raise UsageError(f"labelled has the shape {array.shape} of {array.dtype}; give positions (n,) or truth values.")
+    positions = array.astype(np.intp)
+    if ((positions < 0) | (positions >= size)).any() or len(np.unique(positions)) < len(positions):
+        raise UsageError(f"labelled must name each position at most once, from 0 to {size - 1}.")
+    return positions
