@@ -27,7 +27,9 @@ ARTICLES = {
         "passphrase of at least 14 characters that you have not used before.",
         ("password_reset",),
     ),
-    "kb-2": Article("kb-2", "Unlock a locked account", "An account opens by itself after 30 minutes.", ("account_locked",)),
+    "kb-2": Article(
+        "kb-2", "Unlock a locked account", "An account opens by itself after 30 minutes.", ("account_locked",)
+    ),
     "kb-9": Article("kb-9", PROBE, PROBE),
     "kb-other": Article("kb-other", "Secret of another account", "Nobody else may see this.", account="birch"),
 }
@@ -186,10 +188,20 @@ def made_up_view(days: int = 60, *, replayed: bool = True, labels: int = 40) -> 
         hits = sum(chance.random() < with_loop for _ in range(inside))
         rows.append(_day(i, queries, drawn, inside, hits))
         wobble = chance.uniform(-0.02, 0.02)
-        replay.append({"day": _date(i), "with_loop": with_loop + wobble, "without_loop": without + wobble, "n": queries})
+        replay.append(
+            {"day": _date(i), "with_loop": with_loop + wobble, "without_loop": without + wobble, "n": queries}
+        )
     changes = [
-        {"name": "new_domain", "time_ms": START_MS + 20 * DAY_MS, "sentence": "Requests of the domain “mobile” appear."},
-        {"name": "reworded", "time_ms": START_MS + 40 * DAY_MS, "sentence": "People speak of “sign-in” instead of “login”."},
+        {
+            "name": "new_domain",
+            "time_ms": START_MS + 20 * DAY_MS,
+            "sentence": "Requests of the domain “mobile” appear.",
+        },
+        {
+            "name": "reworded",
+            "time_ms": START_MS + 40 * DAY_MS,
+            "sentence": "People speak of “sign-in” instead of “login”.",
+        },
     ]
     verdicts = [_verdict(i, *v) for i, v in enumerate(VERDICTS, 1) if v[0] <= days]
     summary = {

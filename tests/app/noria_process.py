@@ -66,7 +66,8 @@ def server(home: Path) -> Iterator[Server]:
                 found.set()
         found.set()
 
-    threading.Thread(target=read, daemon=True).start()
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
     try:
         assert found.wait(60), f"no address was printed: {lines}"
         match = re.search(r"http://127\.0\.0\.1:\d+", "".join(lines))
@@ -86,3 +87,6 @@ def server(home: Path) -> Iterator[Server]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        reader.join(10)
+        if process.stdout is not None:
+            process.stdout.close()

@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.app.noria_process import noria, noria_json
 
 from noria.app.cli import COMMANDS, SUMMARIES
-from tests.app.noria_process import noria, noria_json
 
 HEAVY = ("numpy", "scipy", "sklearn", "mlflow", "deltalake", "pyarrow", "sqlalchemy", "fastapi", "uvicorn", "pydantic")
 
@@ -60,7 +60,6 @@ def test_before_any_release_the_next_step_is_told(home: Path, command: list[str]
 def test_the_server_starts_before_any_release_and_says_it_is_not_ready(home: Path) -> None:
     """`up` without a release serves pages and health, and answers `ask` with 503 and the sentence."""
     import httpx
-
     from tests.app.noria_process import server
 
     with server(home) as up:
@@ -93,7 +92,7 @@ def test_a_journal_of_a_newer_version_is_refused(home: Path) -> None:
 
     noria("release", "status", home=home)
     with sqlite3.connect(home / "journal.db") as database:
-        database.execute("UPDATE alembic_version SET version_num = '9999'")
+        database.execute("UPDATE journal_version SET version_num = '9999'")
     database.close()
     assert "newer" in noria("release", "status", home=home, code=4)
 
@@ -131,6 +130,12 @@ def test_data_commands_show_what_is_there(home: Path) -> None:
     assert (listed["name"], listed["version"], listed["sha256"]) == ("it", added["version"], added["sha256"])
     shown = noria_json("data", "show", "it@1", home=home)
     assert {r["text"] for r in shown["rows"]} == {"vpn down", "printer jam"}
-    assert [v["version"] for v in noria_json("data", "history", "it", home=home)][0] == 1
-    for command in (["data", "list"], ["data", "show", "it"], ["data", "history", "it"], ["release", "status"], ["label", "status"]):
+    assert noria_json("data", "history", "it", home=home)[0]["version"] == 1
+    for command in (
+        ["data", "list"],
+        ["data", "show", "it"],
+        ["data", "history", "it"],
+        ["release", "status"],
+        ["label", "status"],
+    ):
         assert noria(*command, home=home).strip()

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.app.noria_process import noria, noria_json, server
 
 from noria.stores.journal import Journal
-from tests.app.noria_process import noria, noria_json, server
 
 pytestmark = pytest.mark.slow
 
@@ -58,7 +58,7 @@ def test_nothing_acknowledged_is_lost(home: Path, seed: int) -> None:
             thread.start()
         while len(told) < 40:
             time.sleep(0.01)
-        time.sleep(random.Random(seed).uniform(0.0, 0.7))  # noqa: S311 - a moment, not a secret
+        time.sleep(random.Random(seed).uniform(0.0, 0.7))
         up.kill()
         for thread in threads:
             thread.join(20)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import gzip
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.app.noria_process import noria, noria_json, server
 
 pytestmark = pytest.mark.slow
@@ -29,7 +28,7 @@ def rows(requires_bench: Callable[[str], Path]) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def lap(rows: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+def lap(rows: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Add, train, evaluate, predict, release, up, ask, feedback, label, turn; what each said."""
     folder = tmp_path_factory.mktemp("clinc")
     home, said = folder / "home", {}
@@ -74,7 +73,7 @@ def lap(rows: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) ->
     said["ledger"] = noria_json("release", "ledger", "--verify", home=home)
     said["status"] = noria_json("release", "status", home=home)
     said["rows"] = len(data)
-    yield said
+    return said
 
 
 def test_data_are_versioned(lap: dict[str, Any]) -> None:

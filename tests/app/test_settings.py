@@ -66,7 +66,7 @@ def test_a_home_of_a_newer_version_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_with_other_things_does_not_become_a_home(tmp_path: Path) -> None:
-    """init never writes among foreign files."""
+    """Init never writes among foreign files."""
     (tmp_path / "thesis.txt").write_text("x")
     with pytest.raises(UsageError, match="not empty"):
         create_home(tmp_path)

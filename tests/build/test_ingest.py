@@ -20,7 +20,7 @@ from noria.stores.lake import Lake
 
 ROWS = [
     {"id": "a", "text": "printer is jammed", "intent": "printer", "split": "train"},
-    {"id": "b", "text": "vpn fails\nagain, \"quoted\"", "intent": "vpn", "split": "dev"},
+    {"id": "b", "text": 'vpn fails\nagain, "quoted"', "intent": "vpn", "split": "dev"},
     {"id": "c", "text": "wo ist die Kantine? 🍜", "intent": "oos", "split": ""},
 ]
 
@@ -155,7 +155,13 @@ def test_adding_a_file_twice_changes_nothing(lake: Lake, tmp_path: Path) -> None
 
 def test_streams_read_times_in_many_forms_and_sort(lake: Lake, tmp_path: Path) -> None:
     """ISO 8601 with or without zone and epoch seconds or milliseconds are the same instant."""
-    times: list[object] = ["2026-01-05T09:00:00+01:00", "2026-01-05T08:00:00Z", "2026-01-05 08:00:00", 1767600000, 1767600000000]
+    times: list[object] = [
+        "2026-01-05T09:00:00+01:00",
+        "2026-01-05T08:00:00Z",
+        "2026-01-05 08:00:00",
+        1767600000,
+        1767600000000,
+    ]
     rows = [{"time": t, "text": f"q{i}", "account": "acme", "intent": "oos"} for i, t in enumerate(times)]
     add(lake, tmp_path / "s.jsonl", "".join(json.dumps(r) + "\n" for r in rows).encode(), "stream")
     _, stream = lake.stream("it")
@@ -194,7 +200,9 @@ def test_articles_keep_their_links(lake: Lake, tmp_path: Path) -> None:
         ("rows.csv", "text,intent\nä,b\n".encode("utf-16"), "UTF-16"),
     ],
 )
-def test_unreadable_files_are_told_in_one_sentence(lake: Lake, tmp_path: Path, name: str, content: bytes, words: str) -> None:
+def test_unreadable_files_are_told_in_one_sentence(
+    lake: Lake, tmp_path: Path, name: str, content: bytes, words: str
+) -> None:
     """A file that is not what its name says gives one clear message."""
     with pytest.raises(UsageError, match=words):
         add(lake, tmp_path / name, content)
@@ -221,10 +229,14 @@ def test_rows_without_ids_get_stable_ones(lake: Lake, tmp_path: Path) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=300), st.sampled_from(["f.jsonl", "f.csv", "f.tsv", "f.parquet", "f.jsonl.gz"]))
-def test_any_bytes_give_rows_or_a_clear_error(tmp_path_factory: pytest.TempPathFactory, content: bytes, name: str) -> None:
+def test_any_bytes_give_rows_or_a_clear_error(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes, name: str
+) -> None:
     """Whatever a file holds, reading ends in rows or in one of our errors."""
     folder = tmp_path_factory.mktemp("any")
     try:
-        add(Lake(folder / "lake"), folder / name, content)
-    except (DataError, UsageError) as error:
-        assert str(error)
+        version, _ = add(Lake(folder / "lake"), folder / name, content)
+    except (DataError, UsageError):
+        assert not (folder / "lake" / "examples").exists()
+    else:
+        assert version.rows > 0

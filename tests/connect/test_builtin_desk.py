@@ -6,13 +6,12 @@ from dataclasses import replace
 from itertools import count
 
 import pytest
+from tests.connect.label_desk_contract import NOON_MS, LabelDeskContract, desk_task
 
 from noria.connect import BuiltinDesk
 from noria.errors import NotFound, UsageError
 from noria.records import Judged, Label
 from noria.stores.journal import Journal
-
-from .label_desk_contract import NOON_MS, LabelDeskContract, desk_task
 
 
 @pytest.fixture

@@ -95,8 +95,8 @@ def test_gathering_twice_counts_once(stores: Stores) -> None:
     send(stores, desk, SamplingPolicy(), scope=("vpn",), until_ms=100, time_ms=100)
     for task in stores.journal.open_tasks():
         desk.submit(label(task, "in_scope", "vpn"))
-    gather(stores, desk, time_ms=200)
-    gather(stores, desk, time_ms=300)
+    gather(stores, desk)
+    gather(stores, desk)
     assert len(stores.journal.judged(0, 1000)) == 3
     assert desk.status().open == 0
 

@@ -59,7 +59,7 @@ def test_a_new_domain_appears_on_its_day_and_never_before() -> None:
 def test_an_intent_is_reworded_from_its_day_on() -> None:
     """New words only after the start, in about the planted share."""
     rows = stream(Change("reworded", 7, "vpn_not_connecting", share=0.9), days=28)
-    new = {w for w in ("harbour", "gate") }
+    new = ("harbour",)
     asked = [(day(r) >= 7, any(w in r.text.lower() for w in new)) for r in rows if r.intent == "vpn_not_connecting"]
     assert not any(worded for late, worded in asked if not late)
     late = [worded for is_late, worded in asked if is_late]

@@ -23,8 +23,11 @@ def judged(
     decision: Decision = "answer",
     helpful: bool | None = None,
 ) -> Judged:
-    task = LabelTask(f"t{number}", f"p{number}", "acme", "x", predicted, decision, (), "r1", time_ms, "s", 0.1, 1, "d", ("vpn",), 0)  # fmt: skip
-    return Judged(task, Label(f"l{number}", f"t{number}", f"p{number}", "ann", relevance, intent, None, helpful, time_ms))
+    judged_of = (f"t{number}", f"p{number}", "acme", "x", predicted, decision, (), "r1", time_ms)
+    task = LabelTask(*judged_of, "s", 0.1, 1, "d", ("vpn",), 0)
+    return Judged(
+        task, Label(f"l{number}", f"t{number}", f"p{number}", "ann", relevance, intent, None, helpful, time_ms)
+    )
 
 
 def test_metrics_are_those_of_the_glossary() -> None:
@@ -62,7 +65,7 @@ def traffic(seed: int, days: int, rate_of_day, new_of_day=lambda d: 0.0) -> list
     rng = np.random.default_rng(seed)
     rows = []
     for day in range(days):
-        for i in range(40):
+        for _ in range(40):
             time_ms = day * DAY_MS + int(rng.integers(DAY_MS))
             if rng.random() < new_of_day(day):
                 rows.append(judged(len(rows), time_ms, "new_domain", "phone", decision="handoff"))

@@ -12,11 +12,10 @@ from textwrap import dedent
 
 import pytest
 from sqlalchemy import event as sqlalchemy_event
+from tests.stores.journal_records import event, label, prediction, task
 
 from noria.errors import NotFound, OutsideError, StateError, UsageError
 from noria.stores.journal import GroupCommit, Journal
-
-from .journal_records import event, label, prediction, task
 
 FOREVER_MS = 3_600_000.0  # a batch that waits this long is written because it is full, or because of close()
 

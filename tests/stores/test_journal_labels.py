@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from tests.stores.journal_records import NOON_MS, label, task
 
 from noria.errors import NotFound, UsageError
 from noria.records import Judged
-
-from .journal_records import NOON_MS, label, task
 
 
 def test_a_task_comes_back_as_it_was_given(journal):

@@ -6,11 +6,10 @@ import math
 from dataclasses import replace
 
 import pytest
+from tests.stores.journal_records import same
 
 from noria.errors import UsageError
 from noria.records import Finding, Receipt, TurnReceipt
-
-from .journal_records import same
 
 TURN = TurnReceipt(
     "turn-1",

@@ -11,13 +11,12 @@ from textwrap import dedent
 import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
+from tests.stores.journal_records import candidate, prediction
 
 from noria.errors import OutsideError, StateError, UsageError
 from noria.stores.journal import Journal, migrations
 from noria.stores.journal.engine import writing
 from noria.stores.journal.schema import METADATA
-
-from .journal_records import candidate, prediction
 
 
 def test_the_list_of_revisions_is_that_of_the_migration_files():

@@ -9,13 +9,12 @@ from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 from sqlalchemy.exc import DBAPIError
+from tests.stores.journal_records import candidate
 
 from noria.errors import NotFound, StateError, UsageError
 from noria.records import Release
 from noria.stores.journal import releases
 from noria.stores.journal.engine import writing
-
-from .journal_records import candidate
 
 
 def record(journal, kind, time_ms, release, tag, **evidence):

@@ -9,10 +9,9 @@ from itertools import count
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.stores.journal_records import DAY_MS, NOON_MS, event, prediction, same
 
 from noria.errors import NotFound, UsageError
-
-from .journal_records import DAY_MS, NOON_MS, event, prediction, same
 
 numbers = count()
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30)

@@ -49,8 +49,8 @@ class Agent:
     def answer(self, text: str, account: str = "") -> Answer:
         """What to do with a query of an account; never raises for a text.
 
-        An account without articles of its own, such as "", sees those that are for all accounts. A text of which
-        nothing means anything is handed over with intent "" and confidence 0.
+        An account without articles of its own, such as "", sees those that are for all accounts. A text that
+        means nothing to the intent model is handed over with intent "" and confidence 0.
         """
         reading = self.intent_model.read(text)
         scope_score = self.scope.score(reading)

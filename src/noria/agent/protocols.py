@@ -22,7 +22,7 @@ class Reading:
 
     `probabilities`: one per class, sum 1, as if the text were in scope. `top`: number of the largest. `logit`: log-odds
     of the top class. `known`: share of the text's words that the model has seen, rare ones weighing more (0 to 1).
-    `blank`: nothing of the text means anything to the model. `evidence`: raw figures for the scope model, in the order
+    `blank`: the text means nothing to the model. `evidence`: raw figures for the scope model, in the order
     of `evidence_names`.
     """
 

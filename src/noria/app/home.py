@@ -97,7 +97,7 @@ def open_home(path: Path) -> Home:
     try:
         layout = json.loads(stamp.read_text(encoding="utf-8"))["layout"]
     except (ValueError, KeyError, TypeError):
-        raise StateError(f"{stamp} is damaged; it should read {{\"layout\": {LAYOUT}}}.") from None
+        raise StateError(f'{stamp} is damaged; it should read {{"layout": {LAYOUT}}}.') from None
     if not isinstance(layout, int) or layout > LAYOUT:
         raise StateError(
             f"{path} was made by a newer Noria (layout {layout}, this one knows {LAYOUT}): update Noria to use it."

@@ -46,7 +46,7 @@ def performance(stores: Stores, reports: Path, *, generated_ms: int, title: str)
 def replay_view(replayed: Replayed, changes: Sequence[Change], start_ms: int) -> dict[str, Any]:
     """The replay part of the view: success by day with and without the loop, what was planted, and the summary.
 
-    Success: queries with a named intent that were answered rightly ÷ queries with a named intent, by the stream's truth;
+    Success: queries with a named intent that were answered rightly ÷ all with a named intent, by the stream's truth;
     both arms are held against the same queries, those on a domain that is new to the agent included.
     """
     days = [
@@ -76,9 +76,7 @@ def replay_view(replayed: Replayed, changes: Sequence[Change], start_ms: int) ->
         "refusals": verdicts.count("refuse"),
         "holds": verdicts.count("hold"),
     }
-    planted = [
-        {"name": c.kind, "time_ms": start_ms + c.start_day * DAY_MS, "sentence": c.sentence} for c in changes
-    ]
+    planted = [{"name": c.kind, "time_ms": start_ms + c.start_day * DAY_MS, "sentence": c.sentence} for c in changes]
     return {"days": days, "changes": planted, "summary": summary}
 
 

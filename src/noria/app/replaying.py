@@ -56,15 +56,15 @@ def demo(home: Home, *, days: int, seed: int, quiet: bool) -> dict[str, Any]:
     finally:
         stores.close()
     text = summary(view, files[1])
-    return view["replay"]["summary"] | {"home": str(home.path), "report": str(files[1]), "text": text}
+    return {**view["replay"]["summary"], "home": str(home.path), "report": str(files[1]), "text": text}
 
 
 def scratch_home(scratch: Home, home: Home, budget: int | None, accept_new_intents: bool) -> Home:
     """A fresh home with the settings of another, but for its stores and what the replay was asked for."""
     label = dict(home.settings.label) | ({"daily_budget": budget} if budget is not None else {})
     update = dict(home.settings.update) | {"accept_new_intents": accept_new_intents}
-    return Home(scratch.path, dataclasses.replace(scratch.settings, agent=home.settings.agent, label=label, update=update,
-                                                  monitor=home.settings.monitor, release=home.settings.release))  # fmt: skip
+    settings = dataclasses.replace(home.settings, label=label, update=update, stores=scratch.settings.stores)
+    return Home(scratch.path, settings)
 
 
 def run(

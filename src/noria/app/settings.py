@@ -139,10 +139,7 @@ def from_mapping(cls: type[T], raw: Mapping[str, Any], where: str) -> T:
 
 def _checked(value: Any, kind: Any, where: str) -> Any:
     origin = typing.get_origin(kind)
-    if origin is types.UnionType:
-        allowed = typing.get_args(kind)
-    else:
-        allowed = (origin or kind,)
+    allowed = typing.get_args(kind) if origin is types.UnionType else (origin or kind,)
     if float in allowed and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if isinstance(value, bool) and bool not in allowed:

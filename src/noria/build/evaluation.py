@@ -59,7 +59,9 @@ def predict_file(
     rows, broken, columns = read_file(path, rename or {})
     problems = [b.problem for b in broken]
     if rows and "text" not in columns:
-        problems.append(Problem(path.name, None, "text", f"the column is missing; it has {', '.join(sorted(columns))}."))
+        problems.append(
+            Problem(path.name, None, "text", f"the column is missing; it has {', '.join(sorted(columns))}.")
+        )
     if problems:
         raise DataError(problems, "Nothing was predicted. Mend the rows, or name the column: --map text=COLUMN.")
     texts = [str(r.fields.get("text", "")) for r in rows]

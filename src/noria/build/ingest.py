@@ -68,10 +68,12 @@ def add_data(
             f"--quarantine FILE.",
         )
     if not good:
-        raise DataError([p for p, _ in bad] or [Problem(path.name, None, None, "holds no rows.")], "Nothing was imported.")
+        raise DataError(
+            [p for p, _ in bad] or [Problem(path.name, None, None, "holds no rows.")], "Nothing was imported."
+        )
     if bad and quarantine is not None:
         _write_quarantine(quarantine, bad)
-    version = _write(lake, kind, name, good, update, {"source": path.name}, time_ms)
+    version = _write(lake, kind, name, good, update=update, note={"source": path.name}, time_ms=time_ms)
     counts = {"read": len(rows) + len(broken), "good": len(good), "quarantined": len(bad), "rows": version.rows}
     return version, Receipt("build", counts, {"table": version.ref, "sha256": version.sha256})
 
@@ -112,6 +114,7 @@ def _write(
     kind: Kind,
     name: str,
     rows: Sequence[Example | Article | StreamRow],
+    *,
     update: bool,
     note: Mapping[str, str],
     time_ms: int,

@@ -178,7 +178,9 @@ def to_ms(value: object) -> int:
     moment = value
     if isinstance(moment, str):
         try:
-            moment = float(moment) if moment.replace(".", "", 1).isdigit() else dt.datetime.fromisoformat(moment.strip())
+            moment = (
+                float(moment) if moment.replace(".", "", 1).isdigit() else dt.datetime.fromisoformat(moment.strip())
+            )
         except ValueError:
             raise FieldFault("time", f"{value!r} is not a time; write it as 2026-01-31T09:30:00Z.") from None
     if isinstance(moment, dt.datetime):

@@ -64,7 +64,8 @@ def read_file(path: Path, rename: Mapping[str, str]) -> tuple[list[RawRow], list
         for field, column in rename.items():
             if column not in columns:
                 raise UsageError(
-                    f"--map {field}={column}: {path.name} has no column {column!r}; it has {', '.join(sorted(columns))}."
+                    f"--map {field}={column}: {path.name} has no column {column!r}; "
+                    f"it has {', '.join(sorted(columns))}."
                 )
     return rows, broken, {back.get(c, c) for c in columns if c not in rename or c in back}
 

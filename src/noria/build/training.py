@@ -101,7 +101,7 @@ def extend_examples(
 def _articles(stores: Stores, examples_ref: str, articles_ref: str | None) -> DataVersion | None:
     if articles_ref is not None:
         return stores.lake.resolve("articles", articles_ref)
-    name = examples_ref.split("@")[0]
+    name = examples_ref.split("@", maxsplit=1)[0]
     same = [t for t in stores.lake.tables() if t.kind == "articles" and t.name == name]
     return same[0] if same else None
 

@@ -17,7 +17,7 @@ OVERLAP_MS = 3_600_000
 GATE_SHARE = 0.2
 
 
-def gather(stores: Stores, desk: LabelDesk, *, time_ms: int) -> Receipt:
+def gather(stores: Stores, desk: LabelDesk) -> Receipt:
     """Collects labels since the last time; a label that is known already counts once.
 
     It looks an hour further back than it must: a desk's clock may differ from ours.

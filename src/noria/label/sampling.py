@@ -91,6 +91,8 @@ def send(
         seed = policy.seed + since_ms // 1000
         stratum = f"{DESIGN}/{waiting[0].query.time_ms}-{until_ms}"
         tasks = draw(waiting, size, stratum=stratum, seed=seed, scope=scope, time_ms=time_ms)
+        # the journal first: a label that comes back must find its task, whichever desk it was made on
+        stores.journal.add_tasks(tasks)
         desk.push(tasks)
         tokens -= len(tasks)
         since_ms = until_ms

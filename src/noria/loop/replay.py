@@ -131,9 +131,7 @@ def _day(
     )
 
 
-def _log(
-    house: House, rows: Sequence[StreamRow], answers: Sequence[Answer], release: str, people: _People
-) -> None:
+def _log(house: House, rows: Sequence[StreamRow], answers: Sequence[Answer], release: str, people: _People) -> None:
     predictions = [
         Prediction(r.id, Query(r.id, r.account, f"s-{r.id}", r.text, r.time_ms, r.channel), a, release, 0.0)
         for r, a in zip(rows, answers, strict=True)

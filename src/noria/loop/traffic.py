@@ -110,10 +110,10 @@ def generate(corpus: Corpus, plan: TrafficPlan) -> list[StreamRow]:
 
 
 def _check(corpus: Corpus, plan: TrafficPlan) -> None:
-    known = {
+    known: dict[str, set[str | None]] = {
         "new_domain": {u.domain for u in corpus.utterances},
         "mix_shift": {u.domain for u in corpus.utterances},
-        "reworded": set(corpus.reworded),
+        "reworded": {*corpus.reworded},
         "article_broken": {a.article_id for a in corpus.articles},
     }
     for change in plan.changes:
@@ -182,7 +182,7 @@ class _Writer:
         domain = domains[int(self.rng.choice(len(domains), p=weights / weights.sum()))]
         intents = self.by_domain[domain]
         # the first intents of a domain are asked more often, as in real help desks
-        skew = 1 / (1 + np.arange(len(intents)))**0.5
+        skew = 1 / (1 + np.arange(len(intents))) ** 0.5
         return intents[int(self.rng.choice(len(intents), p=skew / skew.sum()))]
 
     def _pool(self, day: int, intent: str) -> Sequence[str]:

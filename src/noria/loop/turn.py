@@ -70,7 +70,7 @@ def turn(house: House, *, now_ms: int, turn_id: str) -> TurnReceipt:
     live = stores.journal.current_release()
     if live is None:
         raise NoRelease
-    timer.add(label.gather(stores, house.desk, time_ms=now_ms))
+    timer.add(label.gather(stores, house.desk))
     timer.add(monitor.check(stores, policy.alarm, until_ms=now_ms)[1])
     judged = stores.journal.judged(0, now_ms)
     plan = plan_turn(house, live, judged)

@@ -21,4 +21,7 @@ def check(stores: Stores, policy: AlarmPolicy, *, until_ms: int) -> tuple[list[F
     releases_ms = [r.since_ms for r in stores.journal.releases()]
     fresh = [f for f in findings(judged, releases_ms, policy) if f.finding_id not in known]
     stores.journal.add_findings(fresh)
-    return fresh, Receipt("monitor", {"labels": len(judged), "new_findings": len(fresh), "findings": len(known | {f.finding_id for f in fresh})})
+    return fresh, Receipt(
+        "monitor",
+        {"labels": len(judged), "new_findings": len(fresh), "findings": len(known | {f.finding_id for f in fresh})},
+    )

@@ -18,8 +18,8 @@ DAY_MS = 86_400_000
 class AlarmPolicy:
     """How often a false alarm is accepted, and how much history a reference rate needs.
 
-    run_length: labelled queries to a false alarm, on average at least, for each metric. baseline_days: days from which a
-    reference rate is taken; min_baseline: labels that it must have.
+    run_length: labelled queries to a false alarm, on average at least, for each metric. baseline_days: days from which
+    a reference rate is taken; min_baseline: labels that it must have.
     """
 
     run_length: float = 10_000
@@ -76,9 +76,7 @@ def _alarms(series: _Series, releases_ms: Sequence[int], policy: AlarmPolicy) ->
     return out
 
 
-def _reference(
-    series: _Series, start: int, releases_ms: Sequence[int], policy: AlarmPolicy
-) -> tuple[np.ndarray, int]:
+def _reference(series: _Series, start: int, releases_ms: Sequence[int], policy: AlarmPolicy) -> tuple[np.ndarray, int]:
     """The acceptable rate at each label (rising only), and the first label that has one."""
     times, length_ms = series.time_ms, policy.baseline_days * DAY_MS
     reference = np.full(len(times), -np.inf)

@@ -10,9 +10,7 @@ from noria.records.data import RESERVED_INTENTS, SMALL_TALK, Example, Relevance
 
 Decision = Literal["answer", "clarify", "handoff"]
 DECISIONS: tuple[Decision, ...] = ("answer", "clarify", "handoff")
-FeedbackKind = Literal[
-    "helpful", "not_helpful", "article_opened", "rephrased", "ticket_created", "agent_replied"
-]
+FeedbackKind = Literal["helpful", "not_helpful", "article_opened", "rephrased", "ticket_created", "agent_replied"]
 FEEDBACK_KINDS: tuple[FeedbackKind, ...] = (
     "helpful", "not_helpful", "article_opened", "rephrased", "ticket_created", "agent_replied",
 )  # fmt: skip
@@ -140,7 +138,7 @@ class Judged:
 
     @property
     def right(self) -> bool:
-        """The answer was given, to a query in scope, with the right intent and, where named, the right article shown."""
+        """An answer was given, to a query in scope, with the right intent and, where named, the right article."""
         t, lab = self.task, self.label
         return (
             t.decision == "answer"

@@ -99,9 +99,9 @@ def _paired(
     if paired.verdict == "refuse":
         return Check(name, False, f"{what}; it must not fall.", figures)
     if paired.verdict == "hold" and strict:
-        more = f" about {paired.needed} more pairs would settle it" if paired.needed else ""
+        more = f"; about {paired.needed} more would settle it" if paired.needed else ""
         return Check(
-            name, None, f"{what}; not enough rows to rule out a loss of {_percent(policy.margin)}:{more}.", figures
+            name, None, f"{what}; not enough rows yet to rule out a loss of {_percent(policy.margin)}{more}.", figures
         )
     return Check(name, True, f"{what}.", figures)
 

@@ -13,7 +13,7 @@ from noria.stats.classification import (
     macro_f1,
     recall_at_false_rejects,
 )
-from noria.stats.detect import ESRState, baseline, e_sr, step
+from noria.stats.detect import ESRState, baseline, e_sr
 from noria.stats.estimators import Estimate, active_mean, hajek
 from noria.stats.gates import Paired, compare, e_gate
 from noria.stats.intervals import Difference, clopper_pearson, newcombe, wilson
@@ -54,7 +54,6 @@ __all__ = [
     "newcombe",
     "recall_at_false_rejects",
     "simple_random",
-    "step",
     "tango_lower",
     "wilson",
 ]

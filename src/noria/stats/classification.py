@@ -106,7 +106,7 @@ def auroc(score: npt.ArrayLike, positive: npt.ArrayLike) -> float:
         >>> auroc([0.1, 0.4, 0.35, 0.8], [False, False, True, True])
         0.75
     """
-    scores, hits, misses = _by_score(score, positive)
+    hits, misses = _by_score(score, positive)
     n_hits, n_misses = hits.sum(), misses.sum()
     if not (n_hits and n_misses):
         return math.nan
@@ -128,7 +128,7 @@ def auprc(score: npt.ArrayLike, positive: npt.ArrayLike) -> float:
         >>> round(auprc([0.1, 0.4, 0.35, 0.8], [False, False, True, True]), 4)
         0.8333
     """
-    _, hits, misses = _by_score(score, positive)
+    hits, misses = _by_score(score, positive)
     if not hits.sum():
         return math.nan
     found = np.cumsum(hits)
@@ -152,7 +152,7 @@ def fpr_at_tpr(score: npt.ArrayLike, positive: npt.ArrayLike, tpr: float = 0.95)
     """
     if not 0 < tpr <= 1:
         raise UsageError(f"a share of {tpr} of the positive rows; give one above 0 and at most 1, such as 0.95.")
-    _, hits, misses = _by_score(score, positive)
+    hits, misses = _by_score(score, positive)
     if not (hits.sum() and misses.sum()):
         return math.nan
     # Rounding of tpr times a count must not ask for one row more.
@@ -275,14 +275,14 @@ def _codes(
     return classes, codes[:n], codes[n:]
 
 
-def _by_score(score: npt.ArrayLike, positive: npt.ArrayLike) -> tuple[Floats, Floats, Floats]:
-    """Distinct scores from the highest on, with how many positive and how many negative rows have each."""
+def _by_score(score: npt.ArrayLike, positive: npt.ArrayLike) -> tuple[Floats, Floats]:
+    """How many positive and how many negative rows have each distinct score, from the highest score on."""
     scores, flags = as_numbers("score", score), as_flags("positive", positive)
     same_length(score=scores, positive=flags)
     values, place = np.unique(scores, return_inverse=True)
-    hits = np.bincount(place, weights=flags, minlength=len(values))
-    misses = np.bincount(place, minlength=len(values)) - hits
-    return values[::-1], hits[::-1], misses[::-1]
+    hits = np.bincount(place[flags], minlength=len(values)).astype(np.float64)
+    misses = np.bincount(place[~flags], minlength=len(values)).astype(np.float64)
+    return hits[::-1], misses[::-1]
 
 
 def _confidences(confidence: npt.ArrayLike, right: npt.ArrayLike) -> tuple[Floats, Flags]:

@@ -20,46 +20,51 @@ class ESRState:
 
     M: one sum for each bet, 0 at the start. bets: stakes between 0 and 1; large ones notice large drops.
     `value` is what is held against the wanted run length; after an alarm begin with a new state.
+
+    Example:
+        >>> state = ESRState()
+        >>> for outcome in [1, 0, 0, 0]:
+        ...     state = state.step(outcome, 0.8)
+        >>> round(state.value, 2)
+        6.92
+        >>> ESRState(state.M) == state
+        True
     """
 
     M: tuple[float, ...] = (0.0,) * len(BETS)
     bets: tuple[float, ...] = BETS
 
     def __post_init__(self) -> None:
-        if not self.bets or len(self.M) != len(self.bets) or not all(0 < bet < 1 for bet in self.bets):
+        matching = 0 < len(self.M) == len(self.bets)
+        if not (matching and all(0 < bet < 1 for bet in self.bets) and all(m >= 0 for m in self.M)):
             raise UsageError(
-                f"a detector of {len(self.M)} sums and the bets {self.bets}: it takes one sum for each bet, and bets "
-                "between 0 and 1."
+                f"a detector with the sums {self.M} and the bets {self.bets}: it takes one sum of 0 or more for each "
+                "bet, and bets between 0 and 1."
             )
 
     @property
     def value(self) -> float:
         return sum(self.M) / len(self.M)
 
+    def step(self, y: float, m0: float) -> ESRState:
+        """The state after one more label.
 
-def step(state: ESRState, y: float, m0: float) -> ESRState:
-    """The state after one more label.
+        Args:
+            y: the outcome, 0 (bad) to 1 (good).
+            m0: the acceptable mean, 0 to 1, of the stratum that the label came from.
 
-    Args:
-        state: before it.
-        y: the outcome, 0 (bad) to 1 (good).
-        m0: the acceptable mean, 0 to 1, of the stratum that the label came from.
+        Raises:
+            UsageError: y or m0 is not from 0 to 1.
 
-    Raises:
-        UsageError: y or m0 is not from 0 to 1.
+        Source: Shin, Ramdas, Rinaldo, arXiv 2203.03532 (e-SR).
 
-    Source: Shin, Ramdas, Rinaldo, arXiv 2203.03532 (e-SR).
-
-    Example:
-        >>> state = ESRState()
-        >>> for outcome in [1, 0, 0, 0]:
-        ...     state = step(state, outcome, 0.8)
-        >>> round(state.value, 2)
-        7.31
-    """
-    if not (0 <= y <= 1 and 0 <= m0 <= 1):
-        raise UsageError(f"an outcome of {y} against an acceptable mean of {m0}: both must lie between 0 and 1.")
-    return ESRState(_advance(state.M, state.bets, y, m0), state.bets)
+        Example:
+            >>> ESRState((0.0, 0.0), (0.1, 0.5)).step(0, 0.8).M
+            (1.08, 1.4)
+        """
+        if not (0 <= y <= 1 and 0 <= m0 <= 1):
+            raise UsageError(f"an outcome of {y} against an acceptable mean of {m0}: both must lie between 0 and 1.")
+        return ESRState(_advance(self.M, self.bets, y, m0), self.bets)
 
 
 def e_sr(y: npt.ArrayLike, m0: npt.ArrayLike, A: float, bets: Sequence[float] = BETS) -> int | None:
@@ -82,7 +87,7 @@ def e_sr(y: npt.ArrayLike, m0: npt.ArrayLike, A: float, bets: Sequence[float] = 
     Example:
         >>> quiet, bad = [1, 1, 1, 1, 0] * 40, [1, 0] * 40
         >>> e_sr(quiet + bad, 0.78, 1000), e_sr(quiet, 0.78, 1000)
-        (232, None)
+        (231, None)
     """
     outcomes, acceptable = as_numbers("y", y, 0, 1), np.asarray(m0, dtype=np.float64)
     if acceptable.shape not in {(), outcomes.shape}:
@@ -92,7 +97,7 @@ def e_sr(y: npt.ArrayLike, m0: npt.ArrayLike, A: float, bets: Sequence[float] = 
         raise UsageError(f"a run length of {A} labels is always in alarm; give one above 1, such as 10000.")
     state = ESRState((0.0,) * len(bets), tuple(bets))
     sums, limit = state.M, A * len(bets)
-    # Plain floats: over five bets they are faster than an array, and the same bits as `step`.
+    # Plain floats: over five bets they are faster than an array, and the same bits as ESRState.step.
     for index, (outcome, mean) in enumerate(zip(outcomes.tolist(), acceptable.tolist(), strict=True)):
         sums = _advance(sums, state.bets, outcome, mean)
         if sum(sums) >= limit:
@@ -115,7 +120,7 @@ def baseline(k: float, n: int) -> float:
 
     Example:
         >>> round(baseline(448, 560), 4), round(baseline(100, 100), 4), baseline(0, 0)
-        (0.7825, 0.9901, 0.0)
+        (0.7826, 0.9901, 0.0)
     """
     if not 0 <= k <= n:
         raise UsageError(f"{k} successes of {n} labels: there must be 0 <= successes <= labels.")

@@ -50,7 +50,7 @@ def hajek(y: npt.ArrayLike, pi: npt.ArrayLike, level: float = 0.95) -> Estimate:
     Example:
         >>> estimate = hajek([1] * 60 + [0] * 40, [0.1] * 60 + [0.4] * 40)
         >>> round(estimate.value, 3), round(estimate.low, 3), round(estimate.high, 3), estimate.n
-        (0.857, 0.809, 0.905, 100)
+        (0.857, 0.816, 0.899, 100)
     """
     outcomes, chance, z = as_numbers("y", y, 0, 1), _chances(pi), two_sided(level)
     n = same_length(y=outcomes, pi=chance)
@@ -95,7 +95,7 @@ def active_mean(
         >>> y = [1] * 56 + [0] * 4 + [1] * 55 + [0] * 45
         >>> estimate = active_mean(f, pi, labelled, y)
         >>> round(estimate.value, 3), round(estimate.low, 3), round(estimate.high, 3), estimate.n
-        (0.78, 0.725, 0.835, 160)
+        (0.78, 0.73, 0.83, 160)
     """
     guesses, chance, outcomes = as_numbers("f", f, 0, 1), _chances(pi), as_numbers("y", y, 0, 1)
     size, z = same_length(f=guesses, pi=chance), two_sided(level)

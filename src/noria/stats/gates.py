@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from noria.errors import UsageError
 from noria.records import VerdictKind
-from noria.stats.intervals import as_flags, as_numbers, check_level, one_sided, same_length
+from noria.stats.intervals import as_flags, as_numbers, one_sided, same_length
 from noria.stats.paired import tango_lower
 
 # The chance with which the pairs asked for shall settle the matter.
@@ -62,8 +62,9 @@ def compare(
         >>> result = compare(champion, candidate, margin=0.02)
         >>> result.verdict, result.b, result.c, round(result.difference, 3), round(result.lower, 4)
         ('promote', 0, 10, 0.01, 0.006)
-        >>> compare([True] * 40, [True] * 40, margin=0.02)
-        Paired(n=40, b=0, c=0, difference=0.0, lower=-0.06335213349083635, upper=0.06335213349083635, verdict='hold', needed=93)
+        >>> result = compare([True] * 40, [True] * 40, margin=0.02)
+        >>> result.verdict, round(result.lower, 4), result.needed
+        ('hold', -0.0634, 93)
     """
     champion, candidate = as_flags("champion_right", champion_right), as_flags("candidate_right", candidate_right)
     n = same_length(champion_right=champion, candidate_right=candidate)
@@ -82,11 +83,11 @@ def e_gate(
     alpha: float,
     bets: Sequence[float] = (0.02, 0.05, 0.1, 0.2, 0.4, 0.7),
 ) -> Literal["promote", "roll back"] | None:
-    """A verdict that stays valid however often one looks: two bets on pairs, one that the loss is below delta, one above.
+    """A verdict that stays valid however often one looks: two bets on pairs, for and against a loss of less than delta.
 
-    "promote": the mean is above -delta; wrong in at most a share alpha of all canaries whose mean is not above it, over
-    all looks together. "roll back": the mean is below -delta, with the same promise. None: wait for more pairs, also
-    for no pair at all. A promotion says "at most delta worse", not "at least as good": ask for the point as well.
+    "promote": the mean is above -delta. "roll back": it is below. A challenger that does not deserve a verdict
+    gets it with a chance of at most alpha, over all looks together. None: wait for more pairs (also where there are none yet).
+    A promotion says "less than delta worse", not "at least as good": ask for the point as well.
 
     Args:
         x: challenger - champion for each pair (n,), from -1 to 1, in the order in which they came.
@@ -108,13 +109,13 @@ def e_gate(
         True
     """
     values, stakes = as_numbers("x", x, -1, 1), as_numbers("bets", bets)
-    limit = 1 / (1 - check_level(1 - alpha))
+    if not 0 < alpha < 1:
+        raise UsageError(f"a chance of {alpha} of a wrong verdict; give one between 0 and 1, such as 0.05.")
+    limit = 1 / alpha
     if not 0 <= delta < 1:
         raise UsageError(f"a tolerated loss of {delta} makes no sense; give a share from 0 to below 1, such as 0.01.")
     if not (len(stakes) and (stakes > 0).all() and (stakes * (1 + delta) < 1).all()):
-        raise UsageError(
-            f"bets {list(bets)} can lose more than all; each must lie between 0 and {1 / (1 + delta):.3f}."
-        )
+        raise UsageError(f"bets {list(bets)} could lose all; each must lie between 0 and {1 / (1 + delta):.3f}.")
     up, down = np.ones(len(stakes)), np.ones(len(stakes))
     for value in values:
         up *= 1 + stakes * (value + delta)

@@ -140,7 +140,7 @@ def one_sided(level: float) -> float:
         >>> round(one_sided(0.95), 4)
         1.6449
     """
-    if not 0.5 < check_level(level):
+    if check_level(level) <= 0.5:
         raise UsageError(f"a one-sided level of {level} bounds nothing; give one above 0.5, such as 0.95.")
     return NormalDist().inv_cdf(level)
 

@@ -33,11 +33,11 @@ def tango_lower(b: int, c: int, n: int, level: float = 0.95) -> float:
 
     Example:
         >>> round(tango_lower(10, 25, 500), 4)
-        0.0104
+        0.011
     """
     b, c, n = _pairs(b, c, n)
     z = one_sided(level)
-    if n == 0 or b == n:
+    if n in {0, b}:
         return -1.0
     low, high = -1.0, (c - b) / n
     for _ in range(_HALVINGS):

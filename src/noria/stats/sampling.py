@@ -31,7 +31,7 @@ def simple_random(n: int, size: int, seed: int) -> npt.NDArray[np.int64]:
 
     Example:
         >>> simple_random(100, 5, seed=7).tolist()
-        []
+        [6, 32, 37, 96, 98]
     """
     _check(n, size)
     if seed < 0:

@@ -14,8 +14,8 @@ class UpdatePolicy:
     """When a turn retrains, and what comes into scope without a person asking.
 
     min_new_labels: labels not yet learnt from that start a retraining. min_after_finding: the same after a finding or
-    when a new intent comes into scope. accept_new_intents: whether an intent that labellers name comes into scope by itself once it has
-    `new_intent_labels` labels; otherwise it waits in the backlog until a person accepts it.
+    when a new intent comes into scope. accept_new_intents: whether an intent that labellers name comes into scope by
+    itself once it has `new_intent_labels` labels; otherwise it waits in the backlog until a person accepts it.
     """
 
     min_new_labels: int = 200
@@ -53,7 +53,9 @@ def plan(
     backlog = tuple(_item(name, groups[name]) for name in sorted(groups) if name not in new_intents)
     needed = policy.min_after_finding if findings or new_intents else policy.min_new_labels
     retrain = len(fresh) >= needed
-    reason = f"{len(fresh)} labels not learnt from yet" if retrain else f"{len(fresh)} of {needed} labels to a retraining"
+    reason = (
+        f"{len(fresh)} labels not learnt from yet" if retrain else f"{len(fresh)} of {needed} labels to a retraining"
+    )
     if new_intents:
         reason += f"; new in scope: {', '.join(new_intents)}"
     if findings:

@@ -78,7 +78,7 @@ class NgramSvm:
         every = summed.astype(np.float64)
         count = len(self._classes)
         reject = float(every[count]) if self.learns_reject else None
-        return Raw(every[:count], reject, vector.known, not len(vector.ids))
+        return Raw(every[:count], reject, vector.known, vector.blank)
 
     def reading(self, raw: Raw) -> Reading:
         """The reading that raw figures of this or another model of the same classes amount to."""

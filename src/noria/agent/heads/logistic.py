@@ -53,14 +53,15 @@ def fit_logistic(figures: Floats, targets: Floats, weights: Floats, *, ridge: fl
     penalty = np.diag([0.0] + [ridge] * figures.shape[1])
 
     def loss(beta: Floats) -> float:
-        odds = design @ beta
+        odds = np.einsum("ni,i->n", design, beta)
         return float((weights * (np.logaddexp(0, odds) - soft * odds)).sum() + beta @ penalty @ beta / 2)
 
     beta = np.zeros(design.shape[1])
     for _ in range(steps):
-        chance = 1 / (1 + np.exp(-np.clip(design @ beta, -500, 500)))
-        slope = design.T @ (weights * (chance - soft)) + penalty @ beta
-        bend = (design * (weights * chance * (1 - chance))[:, None]).T @ design + penalty
+        # einsum, not BLAS: the same bits however many threads the machine has
+        chance = 1 / (1 + np.exp(-np.clip(np.einsum("ni,i->n", design, beta), -500, 500)))
+        slope = np.einsum("ni,n->i", design, weights * (chance - soft)) + penalty @ beta
+        bend = np.einsum("ni,n,nj->ij", design, weights * chance * (1 - chance), design) + penalty
         step = np.linalg.solve(bend + 1e-9 * np.eye(len(beta)), slope)
         before = loss(beta)
         while loss(beta - step) > before and np.abs(step).max() > 1e-9:

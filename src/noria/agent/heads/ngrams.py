@@ -26,11 +26,16 @@ _WORD = re.compile(r"\w+")
 
 @dataclass(frozen=True, slots=True)
 class Vector:
-    """A text as n-grams: `ids` (n,) without repeats, `weights` (n,), `known` share of its n-grams that were seen."""
+    """A text as n-grams: `ids` (n,) without repeats, `weights` (n,).
+
+    `known`: share of its word n-grams that were seen, rare ones weighing more. `blank`: nothing of it was seen, or it
+    has no words (emoji, punctuation) and not all of it was seen.
+    """
 
     ids: Ints
     weights: Floats32
     known: float
+    blank: bool
 
 
 class Ngrams:
@@ -104,13 +109,16 @@ class Ngrams:
         char_ids, char_weights = _block(chars, self.char_idf)
         if words or unseen:
             seen = float(self.word_idf[word_ids].sum())
-            known = seen / (seen + len(unseen) * self._unseen)
+            known, blank = seen / (seen + len(unseen) * self._unseen), not (words or chars)
         else:
-            known = 1.0 if chars else 0.0
+            grams = [gram for word in low.split() for gram in char_grams(word, self._lengths)]
+            blank = not grams or any(gram not in self._char_ids for gram in grams)
+            known = 0.0 if blank else 1.0
         return Vector(
             np.concatenate((word_ids, char_ids + np.int32(len(self.words)))),
             np.concatenate((word_weights, char_weights)),
             known,
+            blank,
         )
 
     def _ids_in(self, word: str) -> list[int]:

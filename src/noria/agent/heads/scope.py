@@ -19,7 +19,7 @@ class LinearScope:
 
     With out-of-scope rows to learn from, the score is the log-odds of "in scope" in the expected traffic; without, the
     sum of the evidence in standard deviations from what in-scope rows show. `floor`: the least score there is, and that
-    of a text of which nothing means anything.
+    of a text that means nothing to the intent model.
     """
 
     linear: Linear

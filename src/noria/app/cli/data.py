@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -72,7 +73,11 @@ def list_tables(ctx: click.Context, home: str | None, as_json: bool) -> None:
     with opened(ctx, home) as (_, stores):
         found = stores.lake.tables()
     rows = [(t.kind, t.name, t.version, t.rows, t.sha256[:12]) for t in found]
-    text = table(rows, ("KIND", "NAME", "VERSION", "ROWS", "SHA256")) if rows else "No tables yet: noria data add FILE --as examples"
+    text = (
+        table(rows, ("KIND", "NAME", "VERSION", "ROWS", "SHA256"))
+        if rows
+        else "No tables yet: noria data add FILE --as examples"
+    )
     show(found, as_json=as_json, text=text)
 
 
@@ -86,9 +91,14 @@ def show_table(ctx: click.Context, ref: str, kind: str, limit: int, home: str | 
     """Show the first rows of a table."""
     with opened(ctx, home) as (_, stores):
         at = stores.lake.resolve(_KINDS[kind], ref)
-        read = {"examples": stores.lake.examples, "articles": stores.lake.articles, "stream": stores.lake.stream}[kind]
-        _, rows = read(at.name, at.version)
-    shown = list(rows)[:limit]
+        rows: Sequence[object]
+        if kind == "examples":
+            _, rows = stores.lake.examples(at.name, at.version)
+        elif kind == "articles":
+            _, rows = stores.lake.articles(at.name, at.version)
+        else:
+            _, rows = stores.lake.stream(at.name, at.version)
+    shown = rows[:limit]
     lines = "\n".join(str(row) for row in shown)
     show({"table": at, "rows": shown}, as_json=as_json, text=f"{at.ref}: {at.rows} rows, sha256 {at.sha256}\n{lines}")
 

@@ -20,4 +20,8 @@ def init(ctx: click.Context, folder: str | None, home: str | None, as_json: bool
     path = Path(folder or home or (ctx.find_root().obj or {}).get("home") or ".").expanduser().absolute()
     made = create_home(path)
     words = "Made a home in" if made else "There is a home already in"
-    show({"home": str(path), "created": made}, as_json=as_json, text=f"{words} {path}. Next: noria data add FILE --as examples")
+    show(
+        {"home": str(path), "created": made},
+        as_json=as_json,
+        text=f"{words} {path}. Next: noria data add FILE --as examples",
+    )

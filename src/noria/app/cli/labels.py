@@ -39,11 +39,11 @@ def push(ctx: click.Context, home: str | None, as_json: bool) -> None:
 @click.pass_context
 def pull(ctx: click.Context, home: str | None, as_json: bool) -> None:
     """Collect what people answered."""
-    from noria.app.wiring import now_ms, open_house
+    from noria.app.wiring import open_house
     from noria.label import gather
 
     with opened(ctx, home) as (place, stores):
-        receipt = gather(stores, open_house(place, stores).desk, time_ms=now_ms())
+        receipt = gather(stores, open_house(place, stores).desk)
     counts = receipt.counts
     show(receipt, as_json=as_json, text=f"{counts['new']:.0f} new labels, {counts['open']:.0f} tasks open.")
 

@@ -26,7 +26,9 @@ def monitor(ctx: click.Context, days: int, home: str | None, as_json: bool) -> N
     rows = []
     for day in quality:
         rate = day.rates["success"]
-        figure = f"{100 * rate.value:.0f} % ({100 * rate.low:.0f}–{100 * rate.high:.0f})" if rate.n else "not enough labels"
+        figure = (
+            f"{100 * rate.value:.0f} % ({100 * rate.low:.0f}–{100 * rate.high:.0f})" if rate.n else "not enough labels"
+        )
         rows.append((day.day, day.predictions, day.labels, figure))
     lines = [table(rows, ("DAY", "PREDICTIONS", "LABELS", "SUCCESS (95 %)")), f"{len(found)} findings, {len(new)} new:"]
     lines += [f"  {f.sentence}" for f in found]
@@ -50,7 +52,10 @@ def update(ctx: click.Context, home: str | None, as_json: bool) -> None:
             raise NoRelease
         plan = plan_turn(open_house(place, stores), live, stores.journal.judged(0, now_ms()))
     lines = [f"{'retrain' if plan.retrain else 'wait'}: {plan.reason}"]
-    lines += [f"  backlog: {b.intent}, {b.labels} labels, e.g. {b.examples[-1]!r} (noria update accept {b.intent})" for b in plan.backlog]
+    lines += [
+        f"  backlog: {b.intent}, {b.labels} labels, e.g. {b.examples[-1]!r} (noria update accept {b.intent})"
+        for b in plan.backlog
+    ]
     show(plan, as_json=as_json, text="\n".join(lines))
 
 

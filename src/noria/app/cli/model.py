@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--data", "data_ref", metavar="NAME[@VERSION]", required=True, help="Examples to train on.")
 @click.option("--articles", "articles_ref", metavar="NAME[@VERSION]", help="Articles; default: the table of that name.")
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="A recipe setting, e.g. max_false_rejects=0.02.")
+@click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="A recipe setting, e.g. max_false_rejects=0.02."
+)
 @home_options
 @click.pass_context
 def train(
@@ -61,9 +63,7 @@ def train(
 @click.option("--model", metavar="TAG|RELEASE", help="Default: the live release, else the newest candidate.")
 @home_options
 @click.pass_context
-def evaluate(
-    ctx: click.Context, data_ref: str, split: str, model: str | None, home: str | None, as_json: bool
-) -> None:
+def evaluate(ctx: click.Context, data_ref: str, split: str, model: str | None, home: str | None, as_json: bool) -> None:
     """Score a model on labelled rows of a table."""
     from noria.build import score_rows
 
@@ -112,7 +112,11 @@ def predict(
         raise UsageError(f"{out} cannot be written: {error.strerror}.") from None
     finally:
         part.unlink(missing_ok=True)
-    show({"rows": count, "out": str(out), "release": name}, as_json=as_json, text=f"{count} predictions of {name} in {out}")
+    show(
+        {"rows": count, "out": str(out), "release": name},
+        as_json=as_json,
+        text=f"{count} predictions of {name} in {out}",
+    )
 
 
 def load_model(stores: Stores, name: str | None) -> tuple[str, Agent]:

@@ -36,7 +36,9 @@ def propose(ctx: click.Context, tag: str | None, home: str | None, as_json: bool
         verdict = consider(stores, candidate, fresh, house.policy.gate, time_ms=now)
         live = roll_out(stores, candidate, verdict, time_ms=now) if verdict.kind == "promote" else None
     lines = [f"{verdict.kind}: {verdict.reason}"]
-    lines += [f"  {'ok  ' if c.passed else 'hold' if c.passed is None else 'FAIL'}  {c.sentence}" for c in verdict.checks]
+    lines += [
+        f"  {'ok  ' if c.passed else 'hold' if c.passed is None else 'FAIL'}  {c.sentence}" for c in verdict.checks
+    ]
     if live:
         lines.append(f"{live.release} is live.")
     result = {"tag": candidate.tag, "verdict": verdict, "release": live.release if live else None}
@@ -50,7 +52,10 @@ def status(ctx: click.Context, home: str | None, as_json: bool) -> None:
     """Show which release is live and which there were."""
     with opened(ctx, home) as (_, stores):
         live, known = stores.journal.current_release(), stores.journal.releases()
-    rows = [(r.release, when(r.since_ms), r.candidate.tag, "live" if live and r.release == live.release else "") for r in known]
+    rows = [
+        (r.release, when(r.since_ms), r.candidate.tag, "live" if live and r.release == live.release else "")
+        for r in known
+    ]
     text = table(rows, ("RELEASE", "SINCE (UTC)", "TAG", "")) if rows else "No release yet: noria release propose"
     show({"live": live.release if live else None, "releases": known}, as_json=as_json, text=text)
 

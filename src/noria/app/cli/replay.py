@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
 from noria.app.cli.context import home_options, home_path, opened, show
 from noria.errors import NoRelease
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from noria.app.home import Home
-    from noria.loop import House
-    from noria.loop.traffic import Change
-    from noria.records import StreamRow
-    from noria.stores import Stores
-
 
 @click.command()
 @click.argument("stream", metavar="STREAM[@VERSION]")
 @click.option("--budget", type=int, help="Label tasks a day; default: the home's setting.")
-@click.option("--accept-new-intents/--no-accept-new-intents", default=True, show_default=True,
-              help="Whether intents that labellers name come into scope by themselves.")
+@click.option(
+    "--accept-new-intents/--no-accept-new-intents",
+    default=True,
+    show_default=True,
+    help="Whether intents that labellers name come into scope by themselves.",
+)
 @click.option("--noise", type=click.FloatRange(0, 1), default=0.0, show_default=True, help="Share of wrong labels.")
 @click.option("--seed", default=1, show_default=True, help="Of the simulated people.")
 @home_options

@@ -55,7 +55,9 @@ def ask(ctx: click.Context, text: str, account: str, home: str | None, as_json: 
     finally:
         house.close()
     answer = prediction.answer
-    lines = [f"{answer.decision}: {answer.intent} (confidence {answer.intent_confidence:.2f}, release {prediction.release})"]
+    lines = [
+        f"{answer.decision}: {answer.intent} (confidence {answer.intent_confidence:.2f}, release {prediction.release})"
+    ]
     lines += [f"  {a.article_id}  {article.title if article else ''}" for a, article in articles]
     lines += [f"  did you mean: {choice}?" for choice in answer.choices]
     lines.append(f"Did it help? noria feedback {prediction.prediction_id} helpful|not_helpful")

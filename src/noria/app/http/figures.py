@@ -79,10 +79,15 @@ def day_text(day: str) -> str:
     return f"{date.day} {date:%b %Y}"
 
 
+def date_text(time_ms: float) -> str:
+    """The UTC day of a time (UTC milliseconds) as `9 Mar 2026`."""
+    return day_text(dt.datetime.fromtimestamp(time_ms / 1000, dt.UTC).date().isoformat())
+
+
 def time_text(time_ms: float) -> str:
-    """A time (UTC milliseconds) as `9 Mar 2026, 14:05`."""
-    moment = dt.datetime.fromtimestamp(time_ms / 1000, dt.UTC)
-    return f"{moment.day} {moment:%b %Y, %H:%M}"
+    """A time (UTC milliseconds) as `9 Mar 2026, 14:05`; midnight as the day alone."""
+    clock = f"{dt.datetime.fromtimestamp(time_ms / 1000, dt.UTC):, %H:%M}"
+    return date_text(time_ms) + clock.replace(", 00:00", "")
 
 
 def figure(rate: Mapping[str, Any] | Rate | None, of: str = "") -> Figure:
@@ -113,6 +118,8 @@ def span(days: Sequence[Mapping[str, Any]]) -> str:
     if not days:
         return ""
     first, last = day_text(days[0]["day"]), day_text(days[-1]["day"])
+    if first[-5:] == last[-5:] and first != last:
+        first = first[:-5]
     return first if first == last else f"{first} to {last}"
 
 
@@ -217,7 +224,7 @@ def page(view: Mapping[str, Any]) -> dict[str, Any]:
         "labels": number(sum(day["labels"] for day in view["days"])),
         "labelled_days": number(sum(1 for day in view["days"] if day["labels"])),
         "predictions": number(sum(day["predictions"] for day in view["days"])),
-        "live": live and {"release": live["release"], "when": time_text(live["time_ms"])},
+        "live": live and {"release": live["release"], "since": date_text(live["time_ms"])},
         "summary": summary(view),
         "replayed": replay_sentence(view),
         "marks": marks(view),
@@ -260,6 +267,7 @@ def _finding(f: Mapping[str, Any], place: int) -> dict[str, Any]:
         "metric": METRICS.get(f["metric"], (f["metric"], ""))[0],
         "sentence": f["sentence"],
         "raised": time_text(f["raised_ms"]),
+        "raised_day": date_text(f["raised_ms"]),
         "low": time_text(f["inception_low_ms"]),
         "high": time_text(f["inception_high_ms"]),
         "before": percent(f["before"]),

@@ -10,10 +10,10 @@ function matches(entry, words) {
 }
 
 export class Combobox {
-  /** `taken` is called with the name that was taken. */
-  constructor(input, list, taken) {
-    Object.assign(this, { input, list, taken, entries: [], free: false, at: -1, value: null });
-    input.addEventListener("input", () => { this.value = null; this.show(); this.taken(null); });
+  /** `taken` is called with a name that was taken, `changed` whenever what Enter would do may have changed. */
+  constructor(input, list, taken, changed) {
+    Object.assign(this, { input, list, taken, changed, entries: [], free: false, at: -1, value: null });
+    input.addEventListener("input", () => { this.value = null; this.show(); });
     input.addEventListener("focus", () => { input.select(); this.show(); });
     input.addEventListener("blur", () => this.leave());
     input.addEventListener("keydown", (event) => this.key(event));
@@ -64,6 +64,7 @@ export class Combobox {
       this.input.setAttribute("aria-activedescendant", `${this.list.id}-${place}`);
       this.list.children[place].scrollIntoView({ block: "nearest" });
     }
+    this.changed();
   }
 
   take(place) {
@@ -77,9 +78,10 @@ export class Combobox {
     const typed = this.input.value.trim();
     if (this.value === null && typed) {
       const exact = this.entries.find((e) => e.name === typed || e.title.toLowerCase() === typed.toLowerCase());
-      if (exact || this.free) { this.set(exact?.name ?? typed); this.taken(this.value); }
+      if (exact || this.free) this.set(exact?.name ?? typed);
     }
     this.hide();
+    if (this.value !== null) this.taken(this.value);
   }
 
   key(event) {

@@ -19,10 +19,10 @@ const named = new Set();   // new domains named in this sitting, offered again
 let sending = false;
 let standing = { open: 0, labelled: 0 };
 const seen = new Set();
-const intent = new Combobox($("intent"), $("intent-list"), (name) => {
-  if (name !== null && !relevance()) setRelevance("in_scope");
+const intent = new Combobox($("intent"), $("intent-list"), () => {
+  if (!relevance()) setRelevance("in_scope");
   step();
-});
+}, () => step());
 
 const task = () => queue[0];
 const radio = (name) => desk.querySelector(`input[name="${name}"]:checked`)?.value;
@@ -147,10 +147,15 @@ const complete = () => Boolean(relevance()) && (relevance() !== "in_scope" || in
 function step() {
   submit.disabled = sending;
   const taken = same();
-  const enter = complete() ? "submits" : taken && (!relevance() || relevance() === taken.relevance)
-    ? `takes “${taken.intent ? titleOf(taken.intent) : MEANS[taken.relevance]}”` : "goes to the search";
+  const enter = intent.at < 0 ? whatEnterDoes(taken) : "takes the marked one";
   $("next-step").replaceChildren(el("kbd", {}, "Enter"), ` ${enter}`);
   submit.textContent = complete() || !taken ? "Submit and next" : "Same as predicted";
+}
+
+function whatEnterDoes(taken) {
+  if (complete()) return "submits";
+  if (!taken || (relevance() && relevance() !== taken.relevance)) return relevance() ? "goes to the search" : "does nothing yet: say what it is";
+  return `takes “${taken.intent ? titleOf(taken.intent) : MEANS[taken.relevance]}”`;
 }
 
 /** Enter, or the button: submits what is complete, else completes it. */

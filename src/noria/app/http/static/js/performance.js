@@ -2,8 +2,8 @@
 (() => {
   "use strict";
   const host = document.getElementById("performance-chart");
+  if (!host || typeof echarts === "undefined") return;
   const data = JSON.parse(document.getElementById("performance-data").textContent);
-  if (!host || typeof echarts === "undefined" || !data.days.length) return;
 
   const DAY_MS = 86400000;
   const dark = matchMedia("(prefers-color-scheme: dark)");
