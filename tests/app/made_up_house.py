@@ -215,7 +215,7 @@ def made_up_view(days: int = 60, *, replayed: bool = True, labels: int = 40) -> 
         "releases": [v for v in verdicts if v["kind"] in {"release", "rollback"}],
         "verdicts": verdicts,
         "findings": [_finding(20, 19, 22, 23, 0.78, 0.61), _finding(40, 38, 41, 42, 0.80, 0.69)],
-        "replay": {"days": replay, "changes": changes, "summary": summary, "report": "/home/ann/helpdesk/reports/replay.html"}
+        "replay": {"days": replay, "changes": changes, "summary": summary, "report": "/home/ann/replay.html"}
         if replayed
         else None,
     }  # fmt: skip
@@ -232,9 +232,8 @@ VERDICTS = (
 
 def _verdict(seq: int, day: int, kind: str, release: str | None, sentence: str) -> dict[str, Any]:
     tag = f"helpdesk-2026{seq:02}"
-    return {
-        "seq": seq, "time_ms": START_MS + day * DAY_MS, "kind": kind, "release": release, "tag": tag, "sentence": sentence,
-    }  # fmt: skip
+    entry = {"seq": seq, "time_ms": START_MS + day * DAY_MS, "kind": kind}
+    return entry | {"release": release, "tag": tag, "sentence": sentence}
 
 
 def _finding(began: int, low: int, high: int, raised: int, before: float, after: float) -> dict[str, Any]:

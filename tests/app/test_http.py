@@ -404,9 +404,9 @@ def test_the_summary_tells_the_course_and_the_replay_its_gain():
     assert "71.9\xa0% more" in gain
     view["replay"]["summary"] |= {"uplift_percent": -3.0}
     assert "3.0\xa0% fewer" in figures.replay_sentence(view)
-    view["replay"]["summary"] |= {"uplift_percent": None, "success_with": math.nan}
-    assert "None" not in figures.replay_sentence(view)
-    assert "nan" not in figures.replay_sentence(view)
+    for nothing in (None, math.nan):
+        view["replay"]["summary"] |= {"uplift_percent": nothing, "success_with": nothing}
+        assert not re.search("none|nan", figures.replay_sentence(view), re.IGNORECASE)
 
 
 def test_marks_have_a_key_each_and_findings_their_inception():

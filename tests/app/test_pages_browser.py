@@ -41,7 +41,7 @@ def faults(page: Page) -> list[str]:
 
 
 def until(page: Page, script: str) -> None:
-    """Waits for a script to come true. (Playwright's own waiting evaluates strings in the page, which our policy forbids.)"""
+    """Waits for a script to come true; Playwright's own waiting uses eval, which our policy forbids."""
     for _ in range(100):
         if page.evaluate(script):
             return
@@ -169,6 +169,7 @@ def test_the_legend_covers_neither_the_graph_nor_the_slider(page, site, width):
 def test_pointing_at_a_day_tells_its_figures(page, site):
     """In the canvas: as HTML the tooltip would break the policy, which the console would tell."""
     page.goto(site)
+    page.locator("#performance-chart").evaluate("chart => chart.scrollIntoView()")
     box = page.locator("#performance-chart").bounding_box()
     x, y = page.evaluate(f"{GRAPH}.convertToPixel({{gridIndex: 0}}, [{GRAPH}.getOption().series[2].data[5][0], 0.6])")
     page.mouse.move(box["x"] + x - 5, box["y"] + y)

@@ -90,7 +90,13 @@ def test_a_replay_is_repeatable(tmp_path: Path) -> None:
         stores = open_stores(tmp_path / name)
         (tmp_path / name).mkdir()
         result = replay(live(stores), stream(7, 2), ReplayPolicy(label_noise=0.1))
-        outcomes.append((result.days, [t.verdict for t in result.turns], [(e.kind, e.tag, e.evidence) for e in stores.journal.ledger()]))
+        outcomes.append(
+            (
+                result.days,
+                [t.verdict for t in result.turns],
+                [(e.kind, e.tag, e.evidence) for e in stores.journal.ledger()],
+            )
+        )
         stores.close()
     assert outcomes[0] == outcomes[1]
 

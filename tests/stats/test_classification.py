@@ -137,6 +137,12 @@ def test_calibration_error_is_that_of_equal_bins() -> None:
     assert ece(confidence, right) == pytest.approx(expected)
 
 
+def test_tied_confidences_lie_in_the_bin_of_their_middle() -> None:
+    """Ten rows at 0.2 and ninety at 0.9 fill two bins, so that their opposite errors do not cancel."""
+    confidence, right = [0.2] * 10 + [0.9] * 90, [True] * 10 + [True] * 73 + [False] * 17
+    assert ece(confidence, right, bins=2) == pytest.approx((10 * 0.8 + 90 * 0.9 - 73) / 100)
+
+
 def test_a_calibrated_model_has_nearly_no_error() -> None:
     """50,000 rows whose confidence is the truth: under a point; overconfident by ten points: ten."""
     rng = np.random.default_rng(1)

@@ -40,6 +40,17 @@ def test_a_restart_forgets_nothing(rows, cut) -> None:
     assert e_sr([y for y, _ in rows], [m0 for _, m0 in rows], 25) == alarm
 
 
+@given(rows=streams)
+def test_sums_are_those_of_the_published_recursion(rows) -> None:
+    """After every label, for every bet."""
+    state, M = ESRState(), np.zeros(5)
+    for y, m0 in rows:
+        state = state.step(y, m0)
+        M = (M + 1) * (1 + np.array(state.bets) * (m0 - y))
+        assert pytest.approx(M.tolist()) == state.M
+        assert state.value == pytest.approx(M.mean())
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_alarms_are_those_of_the_published_recursion(seed) -> None:
     """One acceptable mean for all, and one for each label."""

@@ -40,13 +40,13 @@ def test_the_difference_estimator_covers_and_has_no_bias() -> None:
 
 
 def test_the_weighted_mean_covers_where_the_plain_one_does_not() -> None:
-    """The same 1,000 draws: Hájek holds the truth in about 95 %, the plain mean is points too low every time."""
+    """1,000 draws: Hájek holds the truth in about 95 %; the plain mean is two points too low on average."""
     rng, f, y, pi = population(5)
     drawn = [np.flatnonzero(rng.random(len(f)) < pi) for _ in range(1000)]
     found = [hajek(y[at], pi[at]) for at in drawn]
     assert 0.93 < covered(found, y.mean()) < 0.97
     assert abs(np.mean([e.value for e in found]) - y.mean()) < 0.003
-    assert np.mean([y[at].mean() for at in drawn]) < y.mean() - 0.03
+    assert np.mean([y[at].mean() for at in drawn]) < y.mean() - 0.02
 
 
 def test_good_guesses_narrow_the_interval() -> None:

@@ -6,13 +6,13 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.stats import binom, binomtest
 
 from noria.errors import UsageError
 from noria.stats import clopper_pearson, newcombe, wilson
-from noria.stats.intervals import as_flags, as_numbers, one_sided, two_sided
+from noria.stats.intervals import as_flags, as_numbers, one_sided, score_bounds, two_sided
 
 counts = st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 levels = st.floats(0.5, 0.999)
@@ -36,6 +36,15 @@ def test_the_point_lies_inside(maker, count, level) -> None:
     """0 <= low <= value <= high <= 1."""
     rate = maker(*count, level)
     assert 0 <= rate.low <= rate.value <= rate.high <= 1
+
+
+@given(share=st.floats(0, 1), n=st.floats(0.5, 1e9))
+@example(share=1e-20, n=10)
+@example(share=1 - 2**-53, n=10)
+def test_the_point_lies_inside_for_broken_counts_too(share, n) -> None:
+    """Shares so near an end that rounding could push the bound past them."""
+    low, high = score_bounds(share, n, 1.96)
+    assert 0 <= low <= share <= high <= 1
 
 
 @makers

@@ -105,6 +105,15 @@ def test_rates_are_told_for_one_mix_of_strata() -> None:
     assert found.after == pytest.approx(share @ [0.7, 0.4])
 
 
+def test_rounding_is_no_drop() -> None:
+    """The same rate in every window, few labels or millions: nothing fell, though most rates are not exact in floats."""
+    rng = np.random.default_rng(0)
+    for most in (10, 100_000):
+        for k, n in ((1, 3), (7, 49), (3, 10), (29, 31)):
+            size = rng.integers(0, most, 40)
+            assert locate(k * size, n * size, (0, 3, 7)) is None
+
+
 @pytest.mark.parametrize(
     ("k", "n"),
     [
@@ -125,7 +134,7 @@ def test_where_nothing_fell_there_is_no_inception(k, n) -> None:
 
 @given(rows=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=40), c=st.floats(0.5, 6))
 def test_whatever_comes_the_answer_is_in_order(rows, c) -> None:
-    """Windows are low <= index <= high inside the windows, rates 0 to 1 or unknown; a wider set holds a narrower one."""
+    """Always low <= index <= high inside the windows, rates 0 to 1 or unknown; a wider set holds the narrower."""
     k, n = [min(row) for row in rows], [max(row) for row in rows]
     found, wider = locate(k, n, (0, 3, 8), c), locate(k, n, (0, 3, 8), c + 1)
     assert (found is None) == (wider is None)

@@ -32,7 +32,7 @@ def demo(home: Home, *, days: int, seed: int, quiet: bool) -> dict[str, Any]:
 
     A home that has a release already is left as it is.
     """
-    from noria.app.demo.corpus import CHANGES, articles, corpus, examples
+    from noria.app.demo.corpus import CHANGES, articles, corpus, examples, history
 
     stores = open_stores(home)
     try:
@@ -42,7 +42,8 @@ def demo(home: Home, *, days: int, seed: int, quiet: bool) -> dict[str, Any]:
             return {"home": str(home.path), "report": str(report), "text": text}
         start_ms = (now_ms() // DAY_MS - days) * DAY_MS
         note = {"source": "the demo corpus of the package"}
-        stores.lake.write_examples(DEMO_NAME, examples(), mode="append", note=note, time_ms=start_ms)
+        data = examples() + history(start_ms, seed)
+        stores.lake.write_examples(DEMO_NAME, data, mode="append", note=note, time_ms=start_ms)
         stores.lake.write_articles(DEMO_NAME, articles(), mode="append", note=note, time_ms=start_ms)
         changes = tuple(c for c in CHANGES if c.start_day < days)
         rows = generate(corpus(), TrafficPlan(start_ms=start_ms, days=days, seed=seed, changes=changes))

@@ -17,6 +17,8 @@ from noria.stats.paired import tango_lower
 
 # The chance with which the pairs asked for shall settle the matter.
 _POWER = 0.8
+# A gain and margin so small together that no one will ever have pairs enough.
+_HOPELESS = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +87,9 @@ def e_gate(
 ) -> Literal["promote", "roll back"] | None:
     """A verdict that stays valid however often one looks: two bets on pairs, for and against a loss of less than delta.
 
-    "promote": the mean is above -delta. "roll back": it is below. A challenger that does not deserve a verdict
-    gets it with a chance of at most alpha, over all looks together. None: wait for more pairs (also where there are none yet).
-    A promotion says "less than delta worse", not "at least as good": ask for the point as well.
+    "promote": the mean is above -delta. "roll back": it is below. A challenger that does not deserve the verdict gets
+    it with a chance of at most alpha, over all looks together. None: wait for more pairs, also where there are none
+    yet. A promotion says "less than delta worse", not "at least as good": ask for the point as well.
 
     Args:
         x: challenger - champion for each pair (n,), from -1 to 1, in the order in which they came.
@@ -130,7 +132,7 @@ def e_gate(
 def _needed(b: int, c: int, n: int, margin: float, level: float) -> int | None:
     """Further pairs with which the margin is ruled out in four of five cases, if all goes on as it was so far."""
     gain, discordant = ((c - b) / n, (b + c) / n) if n else (0.0, 0.0)
-    if gain + margin <= 0:
+    if gain + margin < _HOPELESS:
         return None
     z = one_sided(level)
     total = math.ceil((z + one_sided(_POWER)) ** 2 * discordant / (gain + margin) ** 2)

@@ -12,9 +12,8 @@ import numpy.typing as npt
 from noria.errors import UsageError
 from noria.stats.intervals import Floats
 
-# Below these, a drop or its variance is rounding of a constant rate.
-_NO_DROP = 1e-9
-_NO_VARIANCE = 1e-9
+# A drop below this share of all labels is rounding of a constant rate.
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +105,7 @@ def _scan(good: Floats, labels: Floats, length: int) -> Floats:
     drop = _smooth(missing, flat)[:, 0]
     spread = _smooth(counts, odd) - _smooth(counts, flat) ** 2 / np.maximum(totals, 1)
     variance = spread @ (rates * (1 - rates))
-    found = (drop > _NO_DROP) & (variance > _NO_VARIANCE)
+    found = (drop > _ROUNDING * totals.sum()) & (variance > 0)
     gain = np.full(len(labels), -np.inf)
     gain[found] = drop[found] ** 2 / (2 * variance[found])
     return gain

@@ -87,7 +87,6 @@ def _score(difference: float, b: int, c: int, n: int) -> float:
     linear = -b - c + (2 * n - c + b) * difference
     constant = -b * difference * (1 - difference)
     root = math.sqrt(max(linear * linear - 8 * n * constant, 0.0))
-    # Two forms of the same root: each cancels digits where the other does not.
-    champion_only = -2 * constant / (linear + root) if linear > 0 else (root - linear) / (4 * n)
+    champion_only = (root - linear) / (4 * n)
     variance = n * (2 * champion_only + difference * (1 - difference))
     return (c - b - n * difference) / math.sqrt(variance) if variance > 0 else math.inf

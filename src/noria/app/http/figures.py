@@ -23,12 +23,7 @@ METRICS: Mapping[str, tuple[str, str]] = {
     "new_domain": ("New domain", "legitimate requests outside the scope ÷ queries"),
     "irrelevant": ("Irrelevant", "no support request at all ÷ queries"),
 }
-KINDS = {
-    "release": "went live",
-    "rollback": "rolled back to",
-    "hold": "on hold",
-    "refuse": "refused",
-}
+KINDS = {"release": "went live", "rollback": "rolled back to", "hold": "on hold", "refuse": "refused"}
 _DAY_MS = 86_400_000
 
 
@@ -162,7 +157,7 @@ def replay_sentence(view: Mapping[str, Any]) -> str:
     """What the loop gained on the replayed stream, in one paragraph; empty without a replay."""
     if not view["replay"]:
         return ""
-    s = view["replay"]["summary"]
+    s = without_nan(view["replay"]["summary"])
     uplift = s["uplift_percent"]
     gain = "" if uplift is None else f": {abs(uplift):.1f}\u00a0% {'more' if uplift >= 0 else 'fewer'}"
     end = f"In the last {number(s['end_days'])} days of" if s.get("end_days") else "On"
@@ -170,7 +165,7 @@ def replay_sentence(view: Mapping[str, Any]) -> str:
         f"{end} the replayed stream the agent served {percent(s['success_with'])} of the requests rightly with the "
         f"loop and {percent(s['success_without'])} without it{gain}. "
         f"In all it saw {number(s['queries'])} queries in {number(s['days'])} days and asked people for "
-        f"{number(s['labels'])} labels; {_many(s['releases'], 'release', 'releases')} went live, "
+        f"{number(s['labels'])} labels; {_many(s['releases'], 'further release', 'further releases')} went live, "
         f"{_many(s['refusals'], 'candidate was', 'candidates were')} refused and {number(s['holds'])} put on hold."
     )
 
@@ -213,6 +208,7 @@ def chart(view: Mapping[str, Any]) -> dict[str, Any]:
 
 def page(view: Mapping[str, Any]) -> dict[str, Any]:
     """All that the performance page and the replay's report show, as the context of their templates."""
+    view = without_nan(view)
     now = latest(view["days"])
     live = next((r for r in reversed(view["releases"]) if r["kind"] in {"release", "rollback"}), None)
     return {
@@ -270,8 +266,6 @@ def _finding(f: Mapping[str, Any], place: int) -> dict[str, Any]:
         "raised_day": date_text(f["raised_ms"]),
         "low": time_text(f["inception_low_ms"]),
         "high": time_text(f["inception_high_ms"]),
-        "before": percent(f["before"]),
-        "after": percent(f["after"]),
     }
 
 
