@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -106,3 +108,23 @@ def test_a_failing_agent_hands_over_and_says_what_was_missing(stores: Stores, mo
     assert "ZeroDivisionError: bad weights" in made.missing[0]
     assert stores.journal.prediction("p1").missing == made.missing
     service.close()
+
+
+def test_serving_never_loads_the_tracker_or_the_training_libraries(stores: Stores, tmp_path: Path) -> None:
+    """A process that answers imports neither MLflow nor scikit-learn nor the lake."""
+    go_live(stores, examples())
+    program = """
+import sys, time
+from pathlib import Path
+from noria.app.home import open_home
+from noria.app.wiring import LiveHouse
+from noria.records import Query
+house = LiveHouse(open_home(Path(sys.argv[1])))
+print(house.service.ask(Query("q", "acme", "s", "printer", 1), "p").result(10).release)
+house.close()
+print([m for m in ("mlflow", "sklearn", "scipy", "deltalake") if m in sys.modules])
+"""
+    (tmp_path / "home.json").write_text('{"layout": 1}')
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines() == ["r0001", "[]"], done.stderr
