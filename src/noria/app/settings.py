@@ -18,9 +18,6 @@ T = TypeVar("T")
 TEMPLATE = """\
 # Settings of a Noria home. Every key may be left out; these are the defaults.
 
-[data]
-# examples = "helpdesk"      # the table that `turn` and `release` work on; default: that of the live release
-
 [agent]
 # any key of the recipe, e.g.
 # max_false_rejects = 0.04
@@ -49,13 +46,6 @@ TEMPLATE = """\
 
 
 @dataclass(frozen=True, slots=True)
-class DataSettings:
-    """Which examples the loop works on."""
-
-    examples: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class ServeSettings:
     """Where the server listens."""
 
@@ -75,7 +65,6 @@ class StoreSettings:
 class Settings:
     """All sections; `agent` is the recipe's mapping, checked by the agent room."""
 
-    data: DataSettings = field(default_factory=DataSettings)
     agent: Mapping[str, Any] = field(default_factory=dict)
     label: Mapping[str, Any] = field(default_factory=dict)
     monitor: Mapping[str, Any] = field(default_factory=dict)

@@ -119,27 +119,32 @@ def _write(
     note: Mapping[str, str],
     time_ms: int,
 ) -> DataVersion:
-    mode: Literal["append", "replace"] = "replace" if update else "append"
+    """One new version: the rows appended, or merged by id over the version that was read (and over no other)."""
     if kind == "examples":
-        examples = cast("Sequence[Example]", rows)
-        merged = {r.id: r for r in _present(lake.examples, name)} | {r.id: r for r in examples} if update else {}
-        return lake.write_examples(name, list(merged.values()) or examples, mode=mode, note=note, time_ms=time_ms)
+        examples, expect, mode = _merged(lake.examples, name, cast("Sequence[Example]", rows), lambda r: r.id, update)
+        return lake.write_examples(name, examples, mode=mode, note=note, time_ms=time_ms, expect=expect)
     if kind == "articles":
-        articles = cast("Sequence[Article]", rows)
-        by_id = {r.article_id: r for r in _present(lake.articles, name)} | {r.article_id: r for r in articles}
-        return lake.write_articles(
-            name, list(by_id.values()) if update else articles, mode=mode, note=note, time_ms=time_ms
-        )
-    stream = cast("Sequence[StreamRow]", rows)
-    at = {r.id: r for r in _present(lake.stream, name)} | {r.id: r for r in stream} if update else {}
-    return lake.write_stream(name, list(at.values()) or stream, mode=mode, note=note, time_ms=time_ms)
+        found = cast("Sequence[Article]", rows)
+        articles, expect, mode = _merged(lake.articles, name, found, lambda r: r.article_id, update)
+        return lake.write_articles(name, articles, mode=mode, note=note, time_ms=time_ms, expect=expect)
+    stream, expect, mode = _merged(lake.stream, name, cast("Sequence[StreamRow]", rows), lambda r: r.id, update)
+    return lake.write_stream(name, stream, mode=mode, note=note, time_ms=time_ms, expect=expect)
 
 
-def _present(read: Callable[[str], tuple[DataVersion, list[R]]], name: str) -> list[R]:
+def _merged(
+    read: Callable[[str], tuple[DataVersion, list[R]]],
+    name: str,
+    rows: Sequence[R],
+    key: Callable[[R], str],
+    update: bool,  # noqa: FBT001 - private, and always named where it starts
+) -> tuple[Sequence[R], DataVersion | None, Literal["append", "replace"]]:
+    if not update:
+        return rows, None, "append"
     try:
-        return read(name)[1]
+        version, present = read(name)
     except NotFound:
-        return []
+        return rows, None, "append"
+    return list(({key(r): r for r in present} | {key(r): r for r in rows}).values()), version, "replace"
 
 
 def _write_quarantine(path: Path, bad: Sequence[tuple[Problem, str]]) -> None:

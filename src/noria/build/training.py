@@ -89,12 +89,14 @@ def extend_examples(
 
     Rows that are there already change nothing, and then there is no new version.
     """
-    _, present = stores.lake.examples(name)
+    version, present = stores.lake.examples(name)
     by_id = {row.id: row for row in present}
     changed = any(row.id in by_id and by_id[row.id] != row for row in rows)
     if changed:
         merged = by_id | {row.id: row for row in rows}
-        return stores.lake.write_examples(name, list(merged.values()), mode="replace", note=note, time_ms=time_ms)
+        return stores.lake.write_examples(
+            name, list(merged.values()), mode="replace", note=note, time_ms=time_ms, expect=version
+        )
     return stores.lake.write_examples(name, rows, mode="append", note=note, time_ms=time_ms)
 
 

@@ -52,7 +52,7 @@ def add(
             kind,
             name=name or _stem(file),
             time_ms=now_ms(),
-            rename=_renames(renames),
+            rename=renames_of(renames),
             quarantine=quarantine,
             extend_scope=extend_scope,
             update=update,
@@ -122,7 +122,8 @@ def _stem(file: Path) -> str:
     return file.name.split(".")[0].lower().replace(" ", "-")
 
 
-def _renames(pairs: tuple[str, ...]) -> dict[str, str]:
+def renames_of(pairs: tuple[str, ...]) -> dict[str, str]:
+    """Field → column, from `--map FIELD=COLUMN` (repeated, or with commas between)."""
     out: dict[str, str] = {}
     for text in pairs:
         for pair in text.split(","):

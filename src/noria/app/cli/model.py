@@ -95,7 +95,7 @@ def predict(
     as_json: bool,
 ) -> None:
     """Write a prediction for each row of a file."""
-    from noria.app.cli.data import _renames
+    from noria.app.cli.data import renames_of
     from noria.build import predict_file
 
     with opened(ctx, home) as (_, stores):
@@ -104,7 +104,7 @@ def predict(
     count = 0
     try:
         with part.open("w", encoding="utf-8") as sink:
-            for row in predict_file(agent, file, rename=_renames(renames), release=name):
+            for row in predict_file(agent, file, rename=renames_of(renames), release=name):
                 sink.write(json.dumps(row, ensure_ascii=False) + "\n")
                 count += 1
         part.replace(out)

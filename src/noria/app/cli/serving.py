@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from noria.app.cli.context import home_options, home_path, show
 from noria.records import FEEDBACK_KINDS, FeedbackKind
+
+if TYPE_CHECKING:
+    from noria.app.home import Home
 
 
 @click.command()
@@ -22,13 +27,11 @@ def up(ctx: click.Context, host: str | None, port: int | None, home: str | None)
     run_server(place, host or serve.host, serve.port if port is None else port)
 
 
-def run_server(place: object, host: str, port: int) -> None:
+def run_server(place: Home, host: str, port: int) -> None:
     """Opens the house and serves it until stopped."""
-    from noria.app.home import Home
     from noria.app.http.server import run
     from noria.app.wiring import LiveHouse
 
-    assert isinstance(place, Home)  # noqa: S101 - narrows a lazily imported type
     house = LiveHouse(place)
     try:
         run(house, host=host, port=port, announce=click.echo)
