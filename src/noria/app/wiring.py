@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 import uuid
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,11 +15,16 @@ import noria
 from noria.app.home import Home
 from noria.app.settings import loop_policy
 from noria.connect.builtin_desk import BuiltinDesk
+from noria.errors import NotFound, UsageError
 from noria.stores import Stores
 
 if TYPE_CHECKING:
+    from noria.agent.encoding import Encoder
     from noria.loop import House
     from noria.serve import Service
+    from noria.stores.encoders import EncoderShelf
+
+ENCODER_SPECS = "minilm, onnx:FOLDER, st:FOLDER, openai:URL#MODEL, none"
 
 
 def now_ms() -> int:
@@ -46,6 +53,64 @@ def open_house(home: Home, stores: Stores) -> House:
     from noria.loop import House
 
     return House(stores, BuiltinDesk(stores.journal), loop_policy(home.settings), time.monotonic, code_facts())
+
+
+def user_cache() -> Path:
+    """The user's folder for what can be made again: encoders and vectors, shared by all homes."""
+    named = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(named) if Path(named).is_absolute() else Path.home() / ".cache") / "noria"
+
+
+def encoder_shelf() -> EncoderShelf:
+    """The encoders in the user's cache."""
+    from noria.stores.encoders import EncoderShelf
+
+    return EncoderShelf(user_cache() / "encoders")
+
+
+def load_encoder(spec: str) -> Encoder | None:
+    """The encoder of a spec: a name of the shelf ("minilm"), "onnx:FOLDER", or "none" (then None).
+
+    Raises:
+        UsageError: the spec names nothing that is known (NotFound: it was not added). StateError: it is damaged.
+    """
+    from noria.agent.encoding import EncoderSettings, OnnxEncoder
+    from noria.stores.encoders import read_onnx_folder
+
+    how, _, where = spec.partition(":")
+    if spec == "none":
+        return None
+    if not where:
+        return OnnxEncoder.from_parts(encoder_shelf().get(spec).files)
+    if how == "onnx":
+        model, tokenizer, settings = read_onnx_folder(Path(where).expanduser())
+        return OnnxEncoder(model, tokenizer, settings=EncoderSettings(**settings), spec=spec)
+    raise UsageError(f"no encoder is known by {spec!r}. Known: {ENCODER_SPECS}.")
+
+
+def add_encoder(name: str, file: Path | None, tell: Callable[[str], None]) -> tuple[Mapping[str, str], bool]:
+    """(facts, whether it was built now): an official encoder from a file, else from where it can be had.
+
+    Raises:
+        NotFound: no such encoder is known. UsageError: the file is not the official one. OutsideError: out of reach.
+    """
+    from noria.agent.encoding import BUILD, Bert, OnnxEncoder
+    from noria.connect.encoder_sources import OFFICIAL, TOKENIZER, WEIGHTS, fetch, read
+
+    if name not in OFFICIAL:
+        raise NotFound("encoder", name, OFFICIAL)
+    official, shelf = OFFICIAL[name], encoder_shelf()
+    if file is None and name in shelf.names() and shelf.facts(name).get("build") == str(BUILD):
+        shelf.get(name)
+        return shelf.facts(name), False
+    files, source = fetch(official, tell) if file is None else (read(official, file), "file")
+    encoder = OnnxEncoder.from_bert(files[WEIGHTS], files[TOKENIZER], Bert(), name)
+    facts = {
+        "build": str(BUILD), "model": official.model, "revision": official.revision, "licence": official.licence,
+        "source": source, "weights_sha256": official.sha256[WEIGHTS], "content": encoder.content,
+    }  # fmt: skip
+    shelf.put(name, encoder.parts(), facts)
+    return facts, True
 
 
 def code_facts() -> dict[str, str]:

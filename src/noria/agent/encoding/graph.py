@@ -18,6 +18,8 @@ from noria.agent.encoding.protobuf import RUNTIME, Attribute, model, node
 from noria.agent.protocols import Floats32
 from noria.errors import StateError
 
+BUILD = 1
+"""Raised whenever equal weights give another file than before, so that what was built earlier is built anew."""
 QUANTISATION = "int8 weights by output channel, uint8 activations by text"
 
 Weights = Mapping[str, npt.NDArray[np.generic]]

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from noria.agent.encoding.encoder import Kind, clean, fingerprint_of
+from noria.agent.encoding.graph import Bert, build_onnx
 from noria.agent.protocols import Floats32
 from noria.errors import StateError, UsageError
 
@@ -84,6 +85,22 @@ class OnnxEncoder:
         self.fingerprint = fingerprint_of(files, told | versions)
         self.dim = self.encode([""], "query").shape[1]
         self.sentence_dim = self.dim // int(facts.get("noria.blocks", "1"))
+
+    @classmethod
+    def from_bert(cls, weights: bytes, tokenizer: bytes, bert: Bert, spec: str) -> OnnxEncoder:
+        """An encoder built from the safetensors file of a BERT.
+
+        Raises:
+            StateError: the files are not those of a BERT.
+        """
+        from safetensors import SafetensorError
+        from safetensors.numpy import load
+
+        try:
+            arrays = load(weights)
+        except SafetensorError as error:
+            raise StateError(f"the weights of {spec} cannot be read: {error}.") from error
+        return cls(build_onnx(arrays, bert, spec), tokenizer, spec=spec)
 
     @classmethod
     def from_parts(cls, parts: Mapping[str, bytes]) -> OnnxEncoder:
