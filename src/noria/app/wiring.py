@@ -88,6 +88,14 @@ def load_encoder(spec: str) -> Encoder | None:
     raise UsageError(f"no encoder is known by {spec!r}. Known: {ENCODER_SPECS}.")
 
 
+def with_cache(encoder: Encoder) -> Encoder:
+    """The same encoder with a memory in the user's cache, for training."""
+    from noria.agent.encoding import CachedEncoder
+    from noria.stores.vectors import VectorCache
+
+    return CachedEncoder(encoder, VectorCache(user_cache() / "vectors.db"))
+
+
 def add_encoder(name: str, file: Path | None, tell: Callable[[str], None]) -> tuple[Mapping[str, str], bool]:
     """(facts, whether it was built now): an official encoder from a file, else from where it can be had.
 
