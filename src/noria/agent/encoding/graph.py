@@ -86,6 +86,7 @@ class _Builder:
             name=name,
             facts={
                 "noria.blocks": str(len(self.bert.pooled)),
+                "noria.positions": str(self.constants["positions"].shape[0]),
                 "noria.pooling": f"mean of layers {', '.join(map(str, self.bert.pooled))}, each of unit length",
                 "noria.quantisation": QUANTISATION,
             },

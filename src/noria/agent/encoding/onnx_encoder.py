@@ -69,21 +69,22 @@ class OnnxEncoder:
 
         self.spec, self.settings = spec, settings
         self._model, self._text = model, tokenizer
-        self._tokenizer = _tokenizer(tokenizer, settings.max_tokens)
         self._session = _session(model)
+        facts = self._session.get_modelmeta().custom_metadata_map
+        self._most = min(settings.max_tokens, int(facts.get("noria.positions", settings.max_tokens)))
+        self._tokenizer = _tokenizer(tokenizer, self._most)
         self._inputs = [i.name for i in self._session.get_inputs()]
         unknown = [i for i in self._inputs if i not in (*_IDS, _MASK, _KINDS)]
         if unknown or not set(self._inputs) & set(_IDS):
             raise StateError(f"the model of the encoder {spec} has inputs {self._inputs}; wanted are those of a BERT.")
         self._output = _output(self._session, settings.pooling, spec)
-        facts = self._session.get_modelmeta().custom_metadata_map
         files = {"model": model, "tokenizer": tokenizer}
         told = asdict(settings) | {"model": facts}
         self.content = fingerprint_of(files, told)
         """Like `fingerprint`, whatever the version of the runtime."""
         versions = {"onnxruntime": onnxruntime.__version__, "tokenizers": tokenizers.__version__}
         self.fingerprint = fingerprint_of(files, told | versions)
-        self.dim = self.encode([""], "query").shape[1]
+        self.dim = self._probe()
         self.sentence_dim = self.dim // int(facts.get("noria.blocks", "1"))
 
     @classmethod
@@ -127,6 +128,15 @@ class OnnxEncoder:
         rows = [self._vector(clean(prefix + text)) for text in texts]
         return np.stack(rows) if rows else np.empty((0, self.dim), np.float32)
 
+    def _probe(self) -> int:
+        """Columns of a vector, once the shortest and the longest text have one."""
+        try:
+            return self.encode(["", "a " * self._most], "query").shape[1]
+        except Exception as error:  # onnxruntime's errors have no common base
+            raise StateError(
+                f"the model of the encoder {self.spec} cannot encode a text of {self._most} tokens: {error}."
+            ) from error
+
     def _vector(self, text: str) -> Floats32:
         ids = self._ids(text)
         if self._inputs == ["ids"]:
@@ -144,7 +154,7 @@ class OnnxEncoder:
 
     def _ids(self, text: str) -> npt.NDArray[np.int64]:
         """(n,) token numbers, n at most `max_tokens`; the far end of a very long text is not even looked at."""
-        enough = self.settings.max_tokens * _CHARACTERS_A_TOKEN
+        enough = self._most * _CHARACTERS_A_TOKEN
         encoded = self._tokenizer.encode(text[:enough])
         if len(text) > enough and sum(map(len, encoded.overflowing)) <= 2 * _LONGEST_WORD:
             # Spaces and the like have no tokens: what was cut off may count after all.
