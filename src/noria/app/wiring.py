@@ -15,7 +15,7 @@ import noria
 from noria.app.home import Home
 from noria.app.settings import loop_policy
 from noria.connect.builtin_desk import BuiltinDesk
-from noria.errors import NotFound, UsageError
+from noria.errors import NotFound, OutsideError, StateError, UsageError
 from noria.stores import Stores
 
 if TYPE_CHECKING:
@@ -69,13 +69,13 @@ def encoder_shelf() -> EncoderShelf:
 
 
 def load_encoder(spec: str) -> Encoder | None:
-    """The encoder of a spec: a name of the shelf ("minilm"), "onnx:FOLDER", or "none" (then None).
+    """The encoder of a spec (see ENCODER_SPECS); None for "none".
 
     Raises:
-        UsageError: the spec names nothing that is known (NotFound: it was not added). StateError: it is damaged.
+        UsageError: the spec names nothing that is known (NotFound: it was not added). StateError: it is damaged, or a
+        package is missing. OutsideError: it runs elsewhere and does not answer.
     """
-    from noria.agent.encoding import EncoderSettings, OnnxEncoder
-    from noria.stores.encoders import read_onnx_folder
+    from noria.agent.encoding import OnnxEncoder
 
     how, _, where = spec.partition(":")
     if spec == "none":
@@ -83,9 +83,33 @@ def load_encoder(spec: str) -> Encoder | None:
     if not where:
         return OnnxEncoder.from_parts(encoder_shelf().get(spec).files)
     if how == "onnx":
-        model, tokenizer, settings = read_onnx_folder(Path(where).expanduser())
-        return OnnxEncoder(model, tokenizer, settings=EncoderSettings(**settings), spec=spec)
+        from noria.stores.encoders import read_onnx_folder
+
+        model, tokenizer, told = read_onnx_folder(Path(where).expanduser())
+        return OnnxEncoder.from_files(model, tokenizer, told, spec)
+    if how == "st":
+        from noria.connect.sentence_transformers_encoder import SentenceTransformersEncoder
+
+        return SentenceTransformersEncoder(Path(where).expanduser())
+    if how == "openai":
+        from noria.connect.openai_encoder import OpenAIEncoder
+
+        key = os.environ.get("NORIA_ENCODER_KEY") or os.environ.get("OPENAI_API_KEY")
+        url, _, model_name = where.partition("#")
+        return OpenAIEncoder(url, model_name, key=key, sleep=time.sleep)
     raise UsageError(f"no encoder is known by {spec!r}. Known: {ENCODER_SPECS}.")
+
+
+def encoder_or_warning(spec: str) -> tuple[Encoder | None, str]:
+    """The encoder, with its memory for training; or None and the sentence that says why there is none.
+
+    A spec that could never name an encoder is an error all the same.
+    """
+    try:
+        encoder = load_encoder(spec)
+    except (NotFound, StateError, OutsideError) as error:
+        return None, f"The encoder {spec} cannot be had, so the agent works with n-grams alone: {error}"
+    return (None if encoder is None else with_cache(encoder)), ""
 
 
 def with_cache(encoder: Encoder) -> Encoder:

@@ -104,6 +104,19 @@ class OnnxEncoder:
         return cls(build_onnx(arrays, bert, spec), tokenizer, spec=spec)
 
     @classmethod
+    def from_files(cls, model: bytes, tokenizer: bytes, told: Mapping[str, Any], spec: str) -> OnnxEncoder:
+        """An encoder of somebody else's making; `told`: settings by name, the others by default.
+
+        Raises:
+            StateError: the files cannot be read, or do not fit together. UsageError: a setting is unknown or wrong.
+        """
+        try:
+            settings = EncoderSettings(**told)
+        except TypeError as error:
+            raise UsageError(f"the settings of the encoder {spec} cannot be read: {error}.") from error
+        return cls(model, tokenizer, settings=settings, spec=spec)
+
+    @classmethod
     def from_parts(cls, parts: Mapping[str, bytes]) -> OnnxEncoder:
         """The encoder that gave these parts.
 
@@ -131,7 +144,7 @@ class OnnxEncoder:
     def _probe(self) -> int:
         """Columns of a vector, once the shortest and the longest text have one."""
         try:
-            return self.encode(["", "a " * self._most], "query").shape[1]
+            return int(self.encode(["", "a " * self._most], "query").shape[1])
         except Exception as error:  # onnxruntime's errors have no common base
             raise StateError(
                 f"the model of the encoder {self.spec} cannot encode a text of {self._most} tokens: {error}."
