@@ -7,6 +7,7 @@ import os
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -132,9 +133,11 @@ def add_encoder(name: str, file: Path | None, tell: Callable[[str], None]) -> tu
     if name not in OFFICIAL:
         raise NotFound("encoder", name, OFFICIAL)
     official, shelf = OFFICIAL[name], encoder_shelf()
-    if file is None and name in shelf.names() and shelf.facts(name).get("build") == str(BUILD):
-        shelf.get(name)
-        return shelf.facts(name), False
+    if file is None and name in shelf.names():
+        with suppress(StateError):  # a damaged one is built anew
+            kept = shelf.get(name)
+            if kept.facts.get("build") == str(BUILD):
+                return kept.facts, False
     files, source = fetch(official, tell) if file is None else (read(official, file), "file")
     encoder = OnnxEncoder.from_bert(files[WEIGHTS], files[TOKENIZER], Bert(), name)
     facts = {

@@ -63,7 +63,7 @@ class EncoderShelf:
         except FileNotFoundError:
             raise NotFound("encoder", name, self.names(), _ADD) from None
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise StateError(f"{path} cannot be read ({error}). Run 'noria encoder add {name}' again.") from error
+            raise StateError(f"{path} cannot be read ({error}). {_again(name)}") from error
 
     def get(self, name: str) -> KeptEncoder:
         """An encoder's files, each checked by its sha256.
@@ -152,7 +152,7 @@ def read_onnx_folder(folder: Path) -> tuple[bytes, bytes, dict[str, Any]]:
             raise UsageError(
                 f"{folder} is no ONNX encoder: it needs model.onnx (or onnx/model.onnx) and tokenizer.json."
             )
-        if (folder / f"{model.name}_data").exists() or (model.parent / f"{model.stem}.onnx.data").exists():
+        if any((model.parent / f"{model.name}{end}").exists() for end in ("_data", ".data")):
             raise UsageError(f"{model} keeps its weights in a second file; export it as one file.")
         return model.read_bytes(), (folder / "tokenizer.json").read_bytes(), _settings(folder)
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -178,4 +178,4 @@ def _settings(folder: Path) -> dict[str, Any]:
 
 
 def _again(name: str) -> str:
-    return f"Run 'noria encoder remove {name}', then 'noria encoder add {name}'."
+    return f"Run 'noria encoder add {name}' again."

@@ -71,7 +71,7 @@ def list_encoders(as_json: bool) -> None:
     shelf = encoder_shelf()
     found = [{"name": name, **shelf.facts(name)} for name in shelf.names()]
     header = ("NAME", "MODEL", "LICENCE", "SOURCE", "CONTENT")
-    rows = [(f["name"], f["model"], f["licence"], f["source"], f["content"][:12]) for f in found]
+    rows = [[f.get(fact, "")[:60] for fact in ("name", "model", "licence", "source", "content")] for f in found]
     show(found, as_json=as_json, text=table(rows, header) if rows else "None yet: noria encoder add minilm")
 
 
@@ -95,7 +95,7 @@ def show_encoder(spec: str, as_json: bool) -> None:
 @click.argument("name")
 @_json_option
 def remove(name: str, as_json: bool) -> None:
-    """Remove an encoder; releases that were made with it keep their own copy."""
+    """Remove an encoder; releases that were made with it do not load until it is added again."""
     from noria.app.wiring import encoder_shelf
 
     encoder_shelf().remove(name)
