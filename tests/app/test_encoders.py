@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +23,8 @@ VECTORS = Path(made_up_bert.__file__).parent / "minilm_vectors.json"
 
 @pytest.fixture
 def own_cache(tmp_path, monkeypatch) -> Path:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "noria"
+    monkeypatch.setenv("NORIA_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
 
 
 @pytest.fixture
@@ -34,17 +33,6 @@ def shelved(own_cache) -> OnnxEncoder:
     encoder = OnnxEncoder.from_bert(save(made_up_bert.weights()), made_up_bert.tokenizer(), made_up_bert.BERT, "minilm")
     wiring.encoder_shelf().put("minilm", encoder.parts(), {"build": "1", "model": "m", "licence": "l", "source": "s"})
     return encoder
-
-
-@pytest.fixture
-def minilm():
-    """The real MiniLM as `make setup` built it."""
-    try:
-        return wiring.load_encoder("minilm")
-    except NotFound as error:
-        if os.environ.get("NORIA_REQUIRE_ENCODER"):
-            pytest.fail(f"{error} (NORIA_REQUIRE_ENCODER is set)", pytrace=False)
-        pytest.skip(f"the encoder minilm is not built here: {error}")
 
 
 # --- The door -------------------------------------------------------------------------------------------------------
@@ -65,6 +53,18 @@ def test_the_memory_changes_no_bit(shelved, own_cache):
     keeps_the_contract(cached)
     assert np.array_equal(cached.encode(TEXTS, "query"), shelved.encode(TEXTS, "query"))
     assert (own_cache / "vectors.db").is_file()
+
+
+def test_the_cache_is_where_the_user_keeps_caches(monkeypatch, tmp_path):
+    monkeypatch.delenv("NORIA_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert wiring.user_cache() == tmp_path / "noria"
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
+    assert wiring.user_cache() == Path.home() / ".cache" / "noria"
+
+
+def test_an_encoder_is_opened_once_in_a_process(shelved):
+    assert wiring.load_encoder("minilm") is wiring.load_encoder("minilm")
 
 
 def test_none_is_no_encoder(own_cache):

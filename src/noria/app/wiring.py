@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +58,8 @@ def open_house(home: Home, stores: Stores) -> House:
 
 def user_cache() -> Path:
     """The user's folder for what can be made again: encoders and vectors, shared by all homes."""
+    if own := os.environ.get("NORIA_CACHE"):
+        return Path(own).expanduser().absolute()
     named = os.environ.get("XDG_CACHE_HOME", "")
     return (Path(named) if Path(named).is_absolute() else Path.home() / ".cache") / "noria"
 
@@ -70,17 +72,23 @@ def encoder_shelf() -> EncoderShelf:
 
 
 def load_encoder(spec: str) -> Encoder | None:
-    """The encoder of a spec (see ENCODER_SPECS); None for "none".
+    """The encoder of a spec (see ENCODER_SPECS), opened once in a process; None for "none".
 
     Raises:
         UsageError: the spec names nothing that is known (NotFound: it was not added). StateError: it is damaged, or a
         package is missing. OutsideError: it runs elsewhere and does not answer.
     """
+    if spec == "none":
+        return None
+    kept = "" if ":" in spec else str(encoder_shelf().facts(spec))
+    return _open_encoder(spec, user_cache(), kept)
+
+
+@lru_cache(maxsize=4)
+def _open_encoder(spec: str, _cache: Path, _kept: str) -> Encoder:
     from noria.agent.encoding import OnnxEncoder
 
     how, _, where = spec.partition(":")
-    if spec == "none":
-        return None
     if not where:
         return OnnxEncoder.from_parts(encoder_shelf().get(spec).files)
     if how == "onnx":
@@ -145,6 +153,7 @@ def add_encoder(name: str, file: Path | None, tell: Callable[[str], None]) -> tu
         "source": source, "weights_sha256": official.sha256[WEIGHTS], "content": encoder.content,
     }  # fmt: skip
     shelf.put(name, encoder.parts(), facts)
+    _open_encoder.cache_clear()
     return facts, True
 
 
