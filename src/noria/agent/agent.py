@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from noria.agent.encoding import Encoder
 from noria.agent.protocols import ConfidenceModel, Decider, IntentModel, Reading, Retriever, ScopeModel
 from noria.agent.recipe import Recipe
 from noria.errors import UsageError
@@ -19,12 +20,14 @@ class Agent:
     """A fitted agent; never changes, and may answer in many threads at once.
 
     `intents`: the intents in scope, sorted. `facts`: counts of the rows it was learnt from and calibrated with.
+    `warnings`: what it does without, in sentences.
 
     Args:
         intent_model, scope, confidence, decider, finder: its parts.
         articles: what the finder finds.
         recipe: what it was made by.
-        facts: see above.
+        facts, warnings: see above.
+        encoder: what makes the vectors that its parts need; None where they need none.
     """
 
     def __init__(
@@ -38,10 +41,13 @@ class Agent:
         articles: Sequence[Article],
         recipe: Recipe,
         facts: Mapping[str, int],
+        encoder: Encoder | None = None,
+        warnings: Sequence[str] = (),
     ) -> None:
         self.intent_model, self.scope, self.confidence = intent_model, scope, confidence
         self.decider, self.finder, self.recipe = decider, finder, recipe
         self.facts: Mapping[str, int] = MappingProxyType(dict(facts))
+        self.encoder, self.warnings = encoder, tuple(warnings)
         self.intents = tuple(c for c in intent_model.classes if c not in RESERVED_INTENTS)
         self.articles = tuple(sorted(articles, key=lambda a: a.article_id))
         self._by_id = {a.article_id: a for a in self.articles}
@@ -52,7 +58,8 @@ class Agent:
         An account without articles of its own, such as "", sees those that are for all accounts. A text that
         means nothing to the intent model is handed over with intent "" and confidence 0.
         """
-        reading = self.intent_model.read(text)
+        vector = self.encoder.encode([text], "query")[0] if self.encoder else None
+        reading = self.intent_model.read(text, vector)
         scope_score = self.scope.score(reading)
         confidence = self.confidence.confidence(reading, scope_score)
         decided = self.decider.decide(reading, scope_score, confidence)
@@ -60,6 +67,7 @@ class Agent:
         answers = decided.decision == "answer" and intent != SMALL_TALK
         scores = dict(zip(self.intent_model.evidence_names, reading.evidence, strict=True))
         scores["probability"] = float(reading.probabilities[reading.top])
+        scores["scope_p"] = self.scope.p_value(scope_score)
         return Answer(
             decision=decided.decision,
             intent=intent,
