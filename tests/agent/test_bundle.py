@@ -17,7 +17,15 @@ from noria.errors import StateError
 from noria.records import OOS
 
 TEXTS = [e.text for e in examples()[::5]] + ["", "😀", "reset it", "the room of the printer", "як", "\ud800 password"]
-NAMES = ("articles.json", "manifest.json", "model.json", "ngrams.json", "weights.safetensors")
+NAMES = (
+    "articles.json",
+    "manifest.json",
+    "model.json",
+    "ngrams.json",
+    "retrieval.json",
+    "retrieval.safetensors",
+    "weights.safetensors",
+)
 
 
 @cache

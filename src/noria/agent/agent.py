@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
 
 from noria.agent.encoding import Encoder
-from noria.agent.protocols import ConfidenceModel, Decider, IntentModel, Reading, Retriever, ScopeModel
+from noria.agent.protocols import ConfidenceModel, Decider, Floats32, IntentModel, Reading, Retriever, ScopeModel
 from noria.agent.recipe import Recipe
 from noria.errors import UsageError
-from noria.records import RESERVED_INTENTS, SMALL_TALK, Answer, Article
+from noria.records import RESERVED_INTENTS, SMALL_TALK, Answer, Article, Ranked
 
 LIKELY_INTENTS = 3
 
@@ -52,8 +52,8 @@ class Agent:
         self.articles = tuple(sorted(articles, key=lambda a: a.article_id))
         self._by_id = {a.article_id: a for a in self.articles}
 
-    def answer(self, text: str, account: str = "") -> Answer:
-        """What to do with a query of an account; never raises for a text.
+    def answer(self, text: str, account: str = "", audience: Collection[str] = ()) -> Answer:
+        """What to do with a query of an account's reader who belongs to some groups; never raises for a text.
 
         An account without articles of its own, such as "", sees those that are for all accounts. A text that
         means nothing to the intent model is handed over with intent "" and confidence 0.
@@ -74,9 +74,7 @@ class Agent:
             intent_confidence=confidence,
             scope_score=scope_score,
             in_scope=decided.in_scope,
-            articles=self.finder.find(text, account, self._likely(reading), self.recipe.articles_shown)
-            if answers
-            else (),
+            articles=self._found(text, account, audience, reading, vector) if answers else (),
             choices=decided.choices,
             scores=scores,
             thresholds=dict(self.decider.thresholds),
@@ -97,6 +95,27 @@ class Agent:
     def article(self, article_id: str) -> Article | None:
         """The article of that id; None when the agent has none."""
         return self._by_id.get(article_id)
+
+    def with_articles(self, articles: Sequence[Article]) -> Agent:
+        """The same agent answering with other articles, at once: nothing is fitted anew."""
+        return Agent(
+            intent_model=self.intent_model,
+            scope=self.scope,
+            confidence=self.confidence,
+            decider=self.decider,
+            finder=self.finder.with_articles(articles),
+            articles=articles,
+            recipe=self.recipe,
+            facts=self.facts,
+            encoder=self.encoder,
+            warnings=self.warnings,
+        )
+
+    def _found(
+        self, text: str, account: str, audience: Collection[str], reading: Reading, vector: Floats32 | None
+    ) -> tuple[Ranked, ...]:
+        shown = self.recipe.articles_shown
+        return self.finder.find(text, account, self._likely(reading), shown, audience=audience, vector=vector)
 
     def _likely(self, reading: Reading) -> dict[str, float]:
         """Probability of the likeliest intents in scope."""

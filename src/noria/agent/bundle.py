@@ -5,6 +5,7 @@ manifest.json         schema, classes in order of their number, recipe, facts, t
 model.json            figures of the members, fusion, scope, confidence
 ngrams.json           the vocabulary
 articles.json         what it answers with
+retrieval.*           what taught the ranking of articles, its weights, vectors of articles and questions
 weights.safetensors   arrays of the members and of the scope model, inverse document frequencies
 """
 
@@ -32,7 +33,7 @@ from noria.agent.heads.scope import LinearScope
 from noria.agent.members import NgramSvm
 from noria.agent.protocols import Stored
 from noria.agent.recipe import Recipe
-from noria.agent.retrieval import ArticleFinder
+from noria.agent.retrieval import FINDER_FILES, ArticleFinder, pack_finder, unpack_finder
 from noria.errors import NotFound, StateError, UsageError
 from noria.records import Article
 
@@ -41,7 +42,7 @@ SCHEMA = 2
 
 MANIFEST = "manifest.json"
 _KIND = "noria.agent"
-_FILES = ("articles.json", "model.json", "ngrams.json", "weights.safetensors")
+_FILES = ("articles.json", "model.json", "ngrams.json", "weights.safetensors", *FINDER_FILES)
 _LICENCES = {"minilm": "all-MiniLM-L6-v2 (sentence-transformers), Apache-2.0; not in this bundle, needed beside it"}
 
 Encoders = Callable[[str], Encoder | None]
@@ -53,6 +54,7 @@ def pack(agent: Agent) -> dict[str, bytes]:
     model, scope, confidence = agent.intent_model, agent.scope, agent.confidence
     if not (
         isinstance(model, FusedIntents)
+        and isinstance(agent.finder, ArticleFinder)
         and isinstance(scope, LinearScope)
         and isinstance(confidence, CalibratedConfidence)
     ):
@@ -73,6 +75,7 @@ def pack(agent: Agent) -> dict[str, bytes]:
         "articles.json": _json([asdict(a) for a in agent.articles]),
         "model.json": _json(told),
         "ngrams.json": _json({"texts": ngrams.texts, "words": ngrams.words, "chars": ngrams.chars}),
+        **pack_finder(agent.finder),
         "weights.safetensors": save({k: np.ascontiguousarray(v) for k, v in sorted(arrays.items())}),
     }
     manifest = {
@@ -187,7 +190,7 @@ def _agent(manifest: Mapping[str, Any], files: Mapping[str, bytes], encoder: Enc
         scope=scope,
         confidence=CalibratedConfidence.load(parts["confidence"]),
         decider=ThresholdDecider(classes, scope.threshold, float(told["choice"]), recipe),
-        finder=ArticleFinder(articles, recipe),
+        finder=unpack_finder(files, articles, recipe, encoder),
         articles=articles,
         recipe=recipe,
         facts=manifest["facts"],

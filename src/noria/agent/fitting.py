@@ -17,8 +17,9 @@ from noria.agent.heads.fusion import fit_fusion
 from noria.agent.heads.intent import FusedIntents, Raw
 from noria.agent.heads.scope import fit_scope
 from noria.agent.protocols import Floats
+from noria.agent.ranking import Citation
 from noria.agent.recipe import Recipe
-from noria.agent.retrieval import ArticleFinder
+from noria.agent.retrieval import ArticleFinder, fit_finder
 from noria.errors import DataError, Problem
 from noria.records import RESERVED_INTENTS, SMALL_TALK, Article, Example
 
@@ -32,7 +33,11 @@ _SENTENCE_END = re.compile(r"(?<=[.;!?])\s+")
 
 
 def fit(
-    examples: Sequence[Example], articles: Sequence[Article], recipe: Recipe, encoder: Encoder | None = None
+    examples: Sequence[Example],
+    articles: Sequence[Article],
+    recipe: Recipe,
+    encoder: Encoder | None = None,
+    citations: Sequence[Citation] = (),
 ) -> Agent:
     """An agent fitted on examples; the same rows in any order, articles, recipe and encoder give the same agent.
 
@@ -42,6 +47,7 @@ def fit(
         recipe: settings.
         encoder: what makes vectors of texts; one with a memory saves the time of encoding rows again. None = n-grams
             alone, whatever the line-up; the agent's `warnings` say so.
+        citations: which articles answered earlier questions; the ranking of articles learns from them.
 
     Raises:
         DataError: fewer than two intents in scope, or a single row of every intent.
@@ -59,7 +65,8 @@ def fit(
     measured = measure(division, course, model)
     model = model.with_fusion(fit_fusion(_by_member(measured.inside), measured.targets))
     facts = _facts(division, measured, len(passages))
-    return _assemble(model, measured, articles, recipe, facts, encoder=encoder, warnings=warnings)
+    finder = fit_finder(articles, recipe, encoder=encoder, citations=citations)
+    return _assemble(model, measured, finder, recipe, facts, encoder=encoder, warnings=warnings)
 
 
 def line_up(recipe: Recipe, encoder: Encoder | None) -> tuple[tuple[str, ...], Encoder | None, tuple[str, ...]]:
@@ -82,7 +89,7 @@ def _by_member(raws: Sequence[Raw]) -> list[Floats]:
 def _assemble(
     model: FusedIntents,
     measured: Measured,
-    articles: Sequence[Article],
+    finder: ArticleFinder,
     recipe: Recipe,
     facts: dict[str, int],
     *,
@@ -108,8 +115,8 @@ def _assemble(
         scope=scope,
         confidence=confidence,
         decider=ThresholdDecider(model.classes, scope.threshold, choice, recipe),
-        finder=ArticleFinder(articles, recipe),
-        articles=articles,
+        finder=finder,
+        articles=finder.articles,
         recipe=recipe,
         facts=facts,
         encoder=encoder,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from noria.agent.recipe import Recipe
-from noria.records import Decision, Ranked
+from noria.records import Article, Decision, Ranked
 
 Floats = npt.NDArray[np.float64]
 Floats32 = npt.NDArray[np.float32]
@@ -171,6 +171,22 @@ class Decider(Protocol):
 
 
 class Retriever(Protocol):
-    """Finds articles for a text among those that an account may see; `intents`: probability of each likely intent."""
+    """Finds articles for a text among those that a reader may see; `intents`: probability of each likely intent.
 
-    def find(self, text: str, account: str, intents: Mapping[str, float], limit: int) -> tuple[Ranked, ...]: ...
+    `audience`: groups that the reader belongs to. `vector`: what the encoder made of the text, where there is one.
+    """
+
+    def find(
+        self,
+        text: str,
+        account: str,
+        intents: Mapping[str, float],
+        limit: int,
+        *,
+        audience: Collection[str] = (),
+        vector: Floats32 | None = None,
+    ) -> tuple[Ranked, ...]: ...
+
+    def with_articles(self, articles: Iterable[Article]) -> Retriever:
+        """The same over other articles; only what changed is computed anew."""
+        ...
