@@ -25,6 +25,9 @@ TEMPLATE = """\
 # any key of the recipe, e.g.
 # max_false_rejects = 0.04
 
+[encoder]
+# spec = "minilm"            # what makes vectors of texts (docs/encoders.md); "none": n-grams alone
+
 [label]
 # daily_budget = 40          # label tasks a day
 
@@ -56,6 +59,13 @@ class DataSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class EncoderChoice:
+    """Which encoder new agents are trained with."""
+
+    spec: str = "minilm"
+
+
+@dataclass(frozen=True, slots=True)
 class ServeSettings:
     """Where the server listens."""
 
@@ -77,6 +87,7 @@ class Settings:
 
     data: DataSettings = field(default_factory=DataSettings)
     agent: Mapping[str, Any] = field(default_factory=dict)
+    encoder: EncoderChoice = field(default_factory=EncoderChoice)
     label: Mapping[str, Any] = field(default_factory=dict)
     monitor: Mapping[str, Any] = field(default_factory=dict)
     update: Mapping[str, Any] = field(default_factory=dict)

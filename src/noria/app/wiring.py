@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import noria
 from noria.app.home import Home
-from noria.app.settings import loop_policy
+from noria.app.settings import Settings, loop_policy
 from noria.connect.builtin_desk import BuiltinDesk
 from noria.errors import NotFound, OutsideError, StateError, UsageError
 from noria.stores import Stores
 
 if TYPE_CHECKING:
+    from noria.agent import Recipe
     from noria.agent.encoding import Encoder
     from noria.loop import House
     from noria.serve import Service
@@ -53,7 +54,16 @@ def open_house(home: Home, stores: Stores) -> House:
     """What a turn of the loop works with."""
     from noria.loop import House
 
-    return House(stores, BuiltinDesk(stores.journal), loop_policy(home.settings), time.monotonic, code_facts())
+    policy = loop_policy(home.settings)
+    return House(
+        stores,
+        BuiltinDesk(stores.journal),
+        policy,
+        time.monotonic,
+        code_facts(),
+        encoders=load_encoder,
+        encoder=lambda: encoder_to_train(home.settings, policy.recipe),
+    )
 
 
 def user_cache() -> Path:
@@ -107,6 +117,11 @@ def _open_encoder(spec: str, _cache: Path, _kept: str) -> Encoder:
         url, _, model_name = where.partition("#")
         return OpenAIEncoder(url, model_name, key=key, sleep=time.sleep)
     raise UsageError(f"no encoder is known by {spec!r}. Known: {ENCODER_SPECS}.")
+
+
+def encoder_to_train(settings: Settings, recipe: Recipe) -> tuple[Encoder | None, str]:
+    """The encoder of a home's settings, where the recipe wants one; or None and why there is none."""
+    return (None, "") if recipe.lineup == "ngrams" else encoder_or_warning(settings.encoder.spec)
 
 
 def encoder_or_warning(spec: str) -> tuple[Encoder | None, str]:
@@ -179,7 +194,7 @@ class LiveHouse:
         """The live agent."""
         from noria.serve import Service
 
-        return Service(self.stores, time.perf_counter)
+        return Service(self.stores, time.perf_counter, load_encoder)
 
     def performance(self) -> dict[str, Any]:
         """The view model of the performance page."""
