@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from noria.agent.encoding.encoder import Kind, clean, fingerprint_of
 from noria.agent.encoding.graph import Bert, build_onnx
 from noria.agent.protocols import Floats32
-from noria.errors import StateError, UsageError
+from noria.errors import StateError, UsageError, nearest
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -42,6 +42,10 @@ class EncoderSettings:
     passage_prefix: str = ""
 
     def __post_init__(self) -> None:
+        if self.pooling not in get_args(Pooling):
+            raise UsageError(
+                f"an encoder's pooling cannot be {self.pooling!r}. {nearest(str(self.pooling), get_args(Pooling))}"
+            )
         if not 3 <= self.max_tokens <= 8192:
             raise UsageError(f"an encoder's max_tokens = {self.max_tokens} is outside 3 to 8192.")
 
