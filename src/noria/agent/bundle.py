@@ -31,6 +31,7 @@ from noria.agent.heads.intent import FusedIntents
 from noria.agent.heads.ngrams import Ngrams
 from noria.agent.heads.scope import LinearScope
 from noria.agent.members import NgramSvm
+from noria.agent.members.tokens import TokenTable
 from noria.agent.protocols import Stored
 from noria.agent.recipe import Recipe
 from noria.agent.retrieval import FINDER_FILES, ArticleFinder, pack_finder, unpack_finder
@@ -43,7 +44,7 @@ SCHEMA = 2
 MANIFEST = "manifest.json"
 _KIND = "noria.agent"
 _FILES = ("articles.json", "model.json", "ngrams.json", "weights.safetensors", *FINDER_FILES)
-_LICENCES = {"minilm": "all-MiniLM-L6-v2 (sentence-transformers), Apache-2.0; not in this bundle, needed beside it"}
+_LICENCES = {"minilm": "all-MiniLM-L6-v2 (sentence-transformers), Apache-2.0"}
 
 Encoders = Callable[[str], Encoder | None]
 """The encoder of a spec; None where there is none."""
@@ -62,6 +63,8 @@ def pack(agent: Agent) -> dict[str, bytes]:
     ngrams = model.ngrams
     parts = {f"member.{name}": member.stored() for name, member in model.members.items()}
     parts |= {"scope": scope.stored(), "confidence": confidence.stored()}
+    if model.table is not None:
+        parts["table"] = model.table.stored()
     arrays = {f"{part}.{name}": array for part, stored in parts.items() for name, array in stored.arrays.items()}
     arrays |= {"ngrams.word_idf": ngrams.word_idf, "ngrams.char_idf": ngrams.char_idf}
     told = {
@@ -86,7 +89,7 @@ def pack(agent: Agent) -> dict[str, bytes]:
         "facts": dict(agent.facts),
         "warnings": agent.warnings,
         "encoder": _need(agent.encoder),
-        "licences": [_LICENCES[agent.encoder.spec]] if agent.encoder and agent.encoder.spec in _LICENCES else [],
+        "licences": _licences(agent.encoder, model.table),
         "files": {name: _sha256(content) for name, content in files.items()},
     }
     return {MANIFEST: _json(manifest | {"sha256": _sha256(_json(manifest))}), **files}
@@ -114,6 +117,16 @@ def unpack(files: Mapping[str, bytes], encoder: Encoder | Encoders | None = None
         return _agent(manifest, files, _encoder(manifest.get("encoder"), encoder))
     except (KeyError, TypeError, ValueError, AttributeError, UsageError, SafetensorError) as error:
         raise StateError(f"the bundle does not fit together ({type(error).__name__}: {error}). {_NEXT}") from error
+
+
+def _licences(encoder: Encoder | None, table: TokenTable | None) -> list[str]:
+    """What comes from others, by whom, under which licence."""
+    found = []
+    if encoder is not None and encoder.spec in _LICENCES:
+        found.append(f"{_LICENCES[encoder.spec]}; not in this bundle, needed beside it")
+    if table is not None and table.origin in _LICENCES:
+        found.append(f"{_LICENCES[table.origin]}; the table of word vectors is distilled from it")
+    return found
 
 
 def _need(encoder: Encoder | None) -> dict[str, object] | None:
@@ -214,11 +227,12 @@ def _model(
     first = members["ngrams"]
     if not isinstance(first, NgramSvm) or len(first.weights) != ngrams.size:
         raise ValueError(f"weights for another vocabulary than that of {ngrams.size} n-grams")
+    table = TokenTable.load(parts["table"]) if "table" in parts else None
     fusion = told["fusion"]
     fused = Fusion(tuple(fusion["weights"]), tuple(fusion["temperatures"]), float(fusion["final"]))
     if not len(members) == len(fused.weights) == len(fused.temperatures):
         raise ValueError("not as many weights as members")
-    return FusedIntents(ngrams, members, classes, fused, rejects=bool(told["rejects"]))
+    return FusedIntents(ngrams, members, classes, fused, rejects=bool(told["rejects"]), table=table)
 
 
 def _of(arrays: Mapping[str, Any], part: str) -> dict[str, Any]:

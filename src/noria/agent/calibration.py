@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from noria.agent.encoding import Encoder
 from noria.agent.heads.intent import FusedIntents, Lesson, Raw, train
+from noria.agent.members.tokens import TokenTable
 from noria.agent.protocols import Floats32
 from noria.agent.recipe import Recipe
 from noria.records import IRRELEVANT, OOS, RESERVED_INTENTS, Example
@@ -79,7 +80,7 @@ def divide(rows: Sequence[Example], recipe: Recipe) -> Division:
 class Vectors:
     """The encoder's vectors of the texts of a fit, each text encoded once."""
 
-    def __init__(self, encoder: Encoder | None, texts: Iterable[str]) -> None:
+    def __init__(self, encoder: Encoder | TokenTable | None, texts: Iterable[str]) -> None:
         order = sorted(set(texts)) if encoder else []
         self._rows = encoder.encode(order, "query") if encoder else None
         self._places = {text: i for i, text in enumerate(order)}
@@ -96,13 +97,17 @@ class Vectors:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """What every model of a fit is taught by: passages (text, intent), classes, vectors, members, settings."""
+    """What every model of a fit is taught by: passages (text, intent), classes, vectors, members, settings.
+
+    `table`: what made the vectors, where no encoder did.
+    """
 
     passages: tuple[tuple[str, str], ...]
     classes: tuple[str, ...]
     vectors: Vectors
     members: tuple[str, ...]
     recipe: Recipe
+    table: TokenTable | None = None
 
     def train(
         self,
@@ -127,7 +132,7 @@ class Course:
             vectors=self.vectors.of(texts),
             sentence_dim=self.vectors.sentence_dim,
         )
-        return train(lesson, self.members, self.recipe)
+        return train(lesson, self.members, self.recipe, self.table)
 
 
 def measure(division: Division, course: Course, final: FusedIntents) -> Measured:
@@ -165,8 +170,8 @@ def _folds(rows: Sequence[Example], count: int) -> dict[Example, int]:
     folds: dict[Example, int] = {}
     for intent, members in by_intent.items():
         # intents start at different folds, or small ones would all lack rows in the same
-        start = int(_digest(intent)[:8], 16)
-        ordered = sorted(members, key=lambda r: (_digest(r.id), r.text))
+        start = int(digest(intent)[:8], 16)
+        ordered = sorted(members, key=lambda r: (digest(r.id), r.text))
         folds |= {row: (start + rank) % count for rank, row in enumerate(ordered)}
     return folds
 
@@ -177,5 +182,6 @@ def _usable(learn: Sequence[Example], folds: Mapping[Example, int]) -> int:
     return sum(folds[r] == 0 and rows[r.intent] > 1 for r in learn)
 
 
-def _digest(text: str) -> str:
+def digest(text: str) -> str:
+    """Sha256 of a text, hex: an order that has nothing to do with what it says."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

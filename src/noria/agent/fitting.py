@@ -16,6 +16,7 @@ from noria.agent.heads.confidence import fit_confidence
 from noria.agent.heads.fusion import fit_fusion
 from noria.agent.heads.intent import FusedIntents, Raw
 from noria.agent.heads.scope import fit_scope
+from noria.agent.members.tokens import TokenTable
 from noria.agent.protocols import Floats
 from noria.agent.ranking import Citation
 from noria.agent.recipe import Recipe
@@ -56,11 +57,14 @@ def fit(
     _check(rows)
     division = divide(rows, recipe)
     classes = tuple(sorted({r.intent for r in division.learn}))
-    passages = _names(division.learn, recipe.names_up_to)
+    passages = named(division.learn, recipe.names_up_to)
     passages += _passages(articles, set(classes) - RESERVED_INTENTS) if recipe.learn_from_articles else []
     members, encoder, warnings = line_up(recipe, encoder)
-    vectors = Vectors(encoder, [r.text for r in rows] + [text for text, _ in passages])
-    course = Course(tuple(passages), classes, vectors, members, recipe)
+    table = None
+    if encoder is not None and recipe.lineup == "fast":
+        table, encoder = TokenTable.distil(encoder, [r.text for r in division.learn], recipe), None
+    vectors = Vectors(table or encoder, [r.text for r in rows] + [text for text, _ in passages])
+    course = Course(tuple(passages), classes, vectors, members, recipe, table)
     model = course.train(division.learn, division.foreign, learns_reject=division.learns_reject)
     measured = measure(division, course, model)
     model = model.with_fusion(fit_fusion(_by_member(measured.inside), measured.targets))
@@ -77,6 +81,11 @@ def line_up(recipe: Recipe, encoder: Encoder | None) -> tuple[tuple[str, ...], E
     if encoder is None:
         said = f"There is no sentence encoder, so the line-up {recipe.lineup!r} is n-grams alone: less accurate."
         return ("ngrams", *own), None, (said,)
+    if recipe.lineup == "fast":  # near rows would take as long as all the rest
+        return ("ngrams", "dense", *own), encoder, ()
+    if recipe.lineup == "accurate":
+        said = "The line-up 'accurate' needs a fine-tuned encoder, which this version cannot make: it is 'default'."
+        return ("ngrams", "dense", "neighbours", *own), encoder, (said,)
     return ("ngrams", "dense", "neighbours", *own), encoder, ()
 
 
@@ -99,7 +108,8 @@ def _assemble(
     inside = [model.reading(raw) for raw in measured.inside]
     outside = [model.reading(raw) for raw in measured.outside]
     right = [reading.top == target for reading, target in zip(inside, measured.targets, strict=True)]
-    scope = fit_scope(inside, right, outside, model.evidence_names, recipe)
+    few = facts["learnt_rows"] < recipe.all_layers_from
+    scope = fit_scope(inside, right, outside, model.evidence_names, recipe, few=few)
     every = inside + outside
     confidence = fit_confidence(
         every,
@@ -155,7 +165,7 @@ def _check(rows: Sequence[Example]) -> None:
         )
 
 
-def _names(learn: Sequence[Example], up_to: int) -> list[tuple[str, str]]:
+def named(learn: Sequence[Example], up_to: int) -> list[tuple[str, str]]:
     """(name as words, intent) of each intent in scope with few rows, in order of intent."""
     counts = Counter(r.intent for r in learn if r.intent not in RESERVED_INTENTS)
     named = [(" ".join(_NAME_WORDS.findall(intent)).lower(), intent) for intent in sorted(counts)]

@@ -31,6 +31,7 @@ class Recipe:
     Vectors: `layers`: columns that the linear head learns from: those of the `last` layer, of `all`, or (`auto`) of all
     from `all_layers_from` learnt rows on. `dense_c`: smaller = smoother. `neighbour_reach`: cosine distance at which a
     neighbour's vote is worth 1/e; from `all_layers_from` rows on they lie on `neighbour_axes` main axes.
+    `table_axes`: figures of a word in the table of the line-up `fast`.
 
     Scope: `min_oos_rows`: from so many out-of-scope and irrelevant rows on they are learnt from. `max_false_rejects`:
     largest share of in-scope queries that the gate may reject, on calibration rows. `gate`: `balance` rejects fewer
@@ -65,6 +66,7 @@ class Recipe:
     dense_c: float = 10.0
     neighbour_reach: float = 0.05
     neighbour_axes: int = 64
+    table_axes: int = 256
     min_oos_rows: int = 20
     max_false_rejects: float = 0.04
     gate: Literal["balance", "false_rejects"] = "balance"
@@ -122,6 +124,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "dense_c": (1e-6, 1e6),
     "neighbour_reach": (1e-3, 10),
     "neighbour_axes": (1, 100_000),
+    "table_axes": (1, 100_000),
     "min_oos_rows": (1, 1_000_000),
     "max_false_rejects": (0, 0.5),
     "expected_oos_share": (0.001, 0.9),

@@ -13,6 +13,7 @@ from noria.agent.protocols import Floats
 
 STEPS = 10
 """Weights of members are tried in steps of one tenth: the optimum is flat."""
+PRIOR_ROWS = 5
 MOST_ROWS = 4000
 """Calibration rows that weights are tried on; more tell no more."""
 
@@ -61,7 +62,7 @@ def fit_fusion(logits: Sequence[Floats], targets: Sequence[int]) -> Fusion:
     if count == 1:
         return Fusion((1.0,), temperatures)
     terms = [log_softmax(t * member) for t, member in zip(temperatures, few, strict=True)]
-    best = min(_simplex(count), key=lambda w: (_loss(w, terms, truth), w))
+    best = min(_simplex(count), key=lambda w: (_loss(w, terms, truth) + _caution(w, len(truth)), w))
     plain = Fusion(best, temperatures)
     return Fusion(best, temperatures, fit_temperature(plain(few), truth))
 
@@ -98,6 +99,11 @@ def _simplex(count: int) -> list[tuple[float, ...]]:
     """Every way to share one between members in steps."""
     shares = itertools.product(range(STEPS + 1), repeat=count - 1)
     return [tuple(s / STEPS for s in (*share, STEPS - sum(share))) for share in shares if sum(share) <= STEPS]
+
+
+def _caution(weights: tuple[float, ...], rows: int) -> float:
+    """What it costs to listen to few: as if some rows spoke for equal weights; rows without an error decide little."""
+    return -PRIOR_ROWS / rows * sum(math.log(max(w, 0.01)) for w in weights) / len(weights)
 
 
 def _loss(

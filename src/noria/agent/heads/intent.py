@@ -13,6 +13,7 @@ from noria.agent.heads.components import member_maker
 from noria.agent.heads.fusion import Fusion
 from noria.agent.heads.ngrams import Ngrams
 from noria.agent.members.svm import first_two
+from noria.agent.members.tokens import TokenTable
 from noria.agent.protocols import Floats, Floats32, Member, Query, Reading, TrainingSet
 from noria.agent.recipe import Recipe
 
@@ -39,12 +40,21 @@ class FusedIntents:
         members: by name; the first is the n-grams' own.
         classes: sorted.
         fusion: how the members' logits become one.
+        rejects: whether "not in scope" was learnt.
+        table: makes the vectors of texts; None = they are given.
     """
 
     def __init__(
-        self, ngrams: Ngrams, members: Mapping[str, Member], classes: Sequence[str], fusion: Fusion, *, rejects: bool
+        self,
+        ngrams: Ngrams,
+        members: Mapping[str, Member],
+        classes: Sequence[str],
+        fusion: Fusion,
+        *,
+        rejects: bool,
+        table: TokenTable | None = None,
     ) -> None:
-        self.ngrams, self.fusion, self.rejects = ngrams, fusion, rejects
+        self.ngrams, self.fusion, self.rejects, self.table = ngrams, fusion, rejects, table
         self.members: Mapping[str, Member] = MappingProxyType(dict(members))
         self._members = tuple(members.values())
         self._classes = tuple(classes)
@@ -64,6 +74,8 @@ class FusedIntents:
 
     def measure(self, text: str, vector: Floats32 | None = None) -> Raw:
         """The raw figures of a text."""
+        if self.table is not None:
+            vector = self.table.encode([text], "query")[0]
         query = Query(text, self.ngrams.vector(text), vector)
         count = len(self._classes)
         every = [member.logits(query) for member in self._members]
@@ -94,7 +106,7 @@ class FusedIntents:
 
     def with_fusion(self, fusion: Fusion) -> FusedIntents:
         """The same members, fused otherwise."""
-        return FusedIntents(self.ngrams, self.members, self._classes, fusion, rejects=self.rejects)
+        return FusedIntents(self.ngrams, self.members, self._classes, fusion, rejects=self.rejects, table=self.table)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +121,7 @@ class Lesson:
     sentence_dim: int = 0
 
 
-def train(lesson: Lesson, members: Sequence[str], recipe: Recipe) -> FusedIntents:
+def train(lesson: Lesson, members: Sequence[str], recipe: Recipe, table: TokenTable | None = None) -> FusedIntents:
     """A model with equal weights, fitted on rows in the order given; needs two classes with rows.
 
     The vocabulary comes from the rows in scope alone, so that `known` tells foreign texts from familiar ones.
@@ -120,7 +132,7 @@ def train(lesson: Lesson, members: Sequence[str], recipe: Recipe) -> FusedIntent
     rows = training_set(lesson, ngrams)
     fitted = {name: member_maker(name).train(rows, recipe) for name in members}
     equal = Fusion((1 / len(fitted),) * len(fitted), (1.0,) * len(fitted))
-    return FusedIntents(ngrams, fitted, lesson.classes, equal, rejects=lesson.learns_reject)
+    return FusedIntents(ngrams, fitted, lesson.classes, equal, rejects=lesson.learns_reject, table=table)
 
 
 def training_set(lesson: Lesson, ngrams: Ngrams) -> TrainingSet:

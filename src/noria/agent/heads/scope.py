@@ -15,6 +15,10 @@ from noria.agent.heads.logistic import Linear, fit_logistic, linear_of, standard
 from noria.agent.protocols import Floats, Reading, Stored
 from noria.agent.recipe import Recipe
 
+# Where vectors speak, the margin between intents says little more than how alike two of them are.
+_MUTE = frozenset({"margin"})
+_MUTE_ON_FEW_ROWS = frozenset({"margin", "top_logit", "known", "centroid"})
+
 LEAST_SPLIT = 200
 """From so many calibration rows on, one half of them shapes the score and the other half sets the limit."""
 
@@ -59,6 +63,8 @@ def fit_scope(
     outside: Sequence[Reading],
     names: Sequence[str],
     recipe: Recipe,
+    *,
+    few: bool = False,
 ) -> LinearScope:
     """The scope model from calibration rows that the intent model did not learn.
 
@@ -72,11 +78,13 @@ def fit_scope(
         outside: readings of out-of-scope and irrelevant rows; fewer than `min_oos_rows` are too few to learn from.
         names: of the evidence.
         recipe: limits.
+        few: whether the intent model had few rows (`all_layers_from`): then what words and centroids say is mostly
+            noise, and vectors are heard alone.
     """
     split = len(inside) >= LEAST_SPLIT
     shaping, standing = (inside[::2], inside[1::2]) if split else (inside, inside)
     learns = len(outside) >= recipe.min_oos_rows
-    linear = _linear(shaping, outside if learns else (), names, recipe)
+    linear = _linear(shaping, outside if learns else (), names, recipe, few=few)
     scores = np.array([linear(r.evidence) for r in inside])
     own = np.sort(scores[1::2] if split else scores)
     foreign = np.array([linear(r.evidence) for r in outside])
@@ -98,15 +106,17 @@ def conformal_limit(scores: Floats, share: float, lowest: float) -> float:
     return float(scores[rank - 1]) if rank else lowest
 
 
-def _linear(inside: Sequence[Reading], outside: Sequence[Reading], names: Sequence[str], recipe: Recipe) -> Linear:
+def _linear(
+    inside: Sequence[Reading], outside: Sequence[Reading], names: Sequence[str], recipe: Recipe, *, few: bool
+) -> Linear:
     figures = np.array([r.evidence for r in inside], np.float64)
     if outside:
         every = np.vstack((figures, np.array([r.evidence for r in outside], np.float64)))
         truth = np.concatenate((np.ones(len(inside)), np.zeros(len(outside))))
         return fit_logistic(every, truth, share_weights(truth, recipe.expected_oos_share))
     mean, deviation = standard(figures)
-    # where vectors speak, the margin between intents says little more than how alike two of them are
-    counts = np.array([not (name == "margin" and "energy" in names) for name in names], np.float64)
+    mute = (_MUTE_ON_FEW_ROWS if few else _MUTE) if "energy" in names and "density" in names else frozenset()
+    counts = np.array([name not in mute for name in names], np.float64)
     return Linear(
         -float((counts * mean / deviation).sum()), tuple(float(c / d) for c, d in zip(counts, deviation, strict=True))
     )

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from noria.agent.members.svm import moved
+from noria.agent.members.warm import Change
 from noria.agent.protocols import Floats, Floats32, Query, Stored, TrainingSet
 from noria.agent.recipe import Recipe
 
@@ -16,6 +18,7 @@ ABSENT = -20.0
 """Logit of a class without training rows."""
 TOLERANCE, MOST_STEPS = 1e-5, 400
 """The loss is a mean: with 150 classes a looser tolerance stops long before the optimum, or at once."""
+WARM_STEPS = 12
 
 
 class DenseHead:
@@ -56,6 +59,22 @@ class DenseHead:
             np.asarray(stored.arrays[name], np.float32) for name in ("weights", "bias", "centroids")
         )
         return cls(weights, bias, centroids, classes)
+
+    def warm(self, change: Change, recipe: Recipe) -> DenseHead:
+        """The head from its old weights, held near them, over the rows of the change."""
+        rows, count = change.rows, len(change.rows.classes)
+        weights, bias = moved(self.weights, self.bias, change, 0.0)
+        vectors, targets = vectors_of(rows), np.array(rows.targets, np.int64)
+        stands_for = change.weight / np.bincount(targets, minlength=count)[targets]
+        features = vectors[:, : len(weights)]
+        weights[:, :count], bias[:count] = _stepped(
+            features, targets, stands_for, weights[:, :count], bias[:count], recipe.dense_c
+        )
+        centroids = np.zeros((count, self.centroids.shape[1]), np.float32)
+        centroids[change.places] = self.centroids
+        touched = list(change.touched)
+        centroids[touched] = centroids_of(vectors[:, : self.centroids.shape[1]], targets, count)[touched]
+        return DenseHead(weights, bias, centroids, rows.classes)
 
     def logits(self, query: Query) -> Floats:
         """(classes [+ 1],): logits of the regression."""
@@ -132,3 +151,34 @@ def _solve(features: Floats32, targets: Longs, recipe: Recipe) -> tuple[Floats, 
         coefficients = np.vstack((-coefficients, coefficients)) / 2
         intercepts = np.concatenate((-intercepts, intercepts)) / 2
     return head.classes_, coefficients, intercepts
+
+
+def _stepped(
+    features: Floats32, targets: Longs, stands_for: Floats, weights: Floats32, bias: Floats32, c: float
+) -> tuple[Floats32, Floats32]:
+    """Weights and bias after a few steps towards the rows; the distance from where they were costs as size does."""
+    from scipy.optimize import minimize
+    from threadpoolctl import threadpool_limits
+
+    x = np.column_stack((features, np.ones(len(features), np.float32)))
+    start = np.vstack((weights, bias)).astype(np.float64)
+    total, places = float(stands_for.sum()), np.arange(len(targets))
+
+    def loss(flat: Floats) -> tuple[float, Floats]:
+        at = flat.reshape(start.shape)
+        z = (x @ at.astype(np.float32)).astype(np.float64)
+        z -= z.max(axis=1, keepdims=True)
+        chance = np.exp(z)
+        summed = chance.sum(axis=1)
+        off = float((stands_for * (np.log(summed) - z[places, targets])).sum())
+        chance /= summed[:, None]
+        chance[places, targets] -= 1
+        chance *= stands_for[:, None]
+        away = at - start
+        slope = (x.T @ chance.astype(np.float32)).astype(np.float64) + away / c
+        return (off + float((away * away).sum()) / (2 * c)) / total, (slope / total).ravel()
+
+    with threadpool_limits(1):  # sums of several threads would differ in their last bits
+        found = minimize(loss, start.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": WARM_STEPS})
+    at = found.x.reshape(start.shape).astype(np.float32)
+    return at[:-1], at[-1]

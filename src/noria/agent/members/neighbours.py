@@ -10,11 +10,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from noria.agent.members.dense import vector_of, vectors_of
+from noria.agent.members.warm import Change
 from noria.agent.protocols import Floats, Floats32, Ints, Query, Stored, TrainingSet
 from noria.agent.recipe import Recipe
 
 FAR = 1e-9
 """Loudness of a class without rows nearby."""
+SAME = 1 - 1e-5
+"""Cosine from which two points are one text."""
 
 
 class Neighbours:
@@ -73,6 +76,22 @@ class Neighbours:
             np.asarray(stored.arrays[name], np.float32) if name in stored.arrays else None for name in ("mean", "axes")
         )
         return cls(points, counts, mean, axes, recipe.neighbour_reach, rejects=bool(stored.figures["rejects"]))
+
+    def warm(self, change: Change, recipe: Recipe) -> Neighbours:  # noqa: ARG002 - of the protocol
+        """The points with new rows among them; what a row was before it was corrected is forgotten."""
+        rows, count = change.rows, len(change.rows.classes)
+        columns = self.points.shape[1] if self.mean is None else len(self.mean)
+        added = _laid(vectors_of(rows)[list(change.new), :columns], self.mean, self.axes)
+        known = np.append(change.places, count)
+        of = np.repeat(known, self.counts)
+        stale = np.zeros(len(self.points), bool)
+        for point in added:
+            stale |= np.einsum("ij,j->i", self.points, point) > SAME
+        of = np.concatenate((of[~stale], np.array(rows.targets, np.int64)[list(change.new)]))
+        points = np.concatenate((self.points[~stale], added))
+        order = np.argsort(of, kind="stable")
+        counts = np.bincount(of, minlength=count + 1).astype(np.int32)
+        return Neighbours(points[order], counts, self.mean, self.axes, self.reach, rejects=self.rejects)
 
     def logits(self, query: Query) -> Floats:
         """(classes [+ 1],): log of the summed votes."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from noria.agent.members.warm import Change
 from noria.agent.protocols import Floats, Floats32, Ints, Query, Stored, TrainingSet
 from noria.agent.recipe import Recipe
 
@@ -41,6 +42,24 @@ class NgramSvm:
             np.asarray(stored.arrays["weights"], np.float32), np.asarray(stored.arrays["bias"], np.float32), classes
         )
 
+    def warm(self, change: Change, recipe: Recipe) -> NgramSvm:
+        """The machines of touched classes fitted again, against a sample of the others' rows; the others stay."""
+        from scipy.sparse import csr_matrix
+        from sklearn.svm import LinearSVC
+
+        rows = change.rows
+        weights, bias = moved(self.weights, self.bias, change, ABSENT)
+        every = np.zeros((rows.n_grams, weights.shape[1]), np.float32)
+        every[change.kept] = weights
+        matrix, targets = csr_matrix(rows.matrix, shape=(len(rows.targets), rows.n_grams)), np.array(rows.targets)
+        counts = np.bincount(targets, minlength=len(rows.classes))
+        stands_for = change.weight / counts[targets]
+        for number in change.touched:
+            machine = LinearSVC(C=recipe.svm_c, dual=True, max_iter=10_000, random_state=recipe.seed)
+            machine.fit(matrix, targets == number, sample_weight=stands_for)
+            every[:, number], bias[number] = machine.coef_[0], machine.intercept_[0]
+        return NgramSvm(every, bias, rows.classes)
+
     def logits(self, query: Query) -> Floats:
         """(classes [+ 1],): what each machine says."""
         vector = query.ngrams
@@ -54,6 +73,16 @@ class NgramSvm:
 
     def stored(self) -> Stored:
         return Stored({}, {"weights": self.weights, "bias": self.bias})
+
+
+def moved(weights: Floats32, bias: Floats32, change: Change, absent: float) -> tuple[Floats32, Floats32]:
+    """Weights (columns, classes [+ 1]) and bias under the new class numbers; a new class has none."""
+    old, count = len(change.places), len(change.rows.classes)
+    columns = np.concatenate((change.places, [count])) if len(bias) > old else change.places
+    wide = np.zeros((len(weights), count + (len(bias) > old)), np.float32)
+    offset = np.full(wide.shape[1], absent, np.float32)
+    wide[:, columns], offset[columns] = weights, bias
+    return wide, offset
 
 
 def solve(
