@@ -61,6 +61,7 @@ def connect(endpoint, serve_app, waits):
 
     def start(**told):
         told = {"patience": Patience(timeout_seconds=5, tries=3)} | told
+        told = {"haste": told["patience"]} | told
         return OpenAIEncoder(address, "m", key=KEY, sleep=waits.append, **told)
 
     return start
@@ -160,6 +161,16 @@ def test_a_reply_that_makes_no_sense_is_an_error_that_says_so(connect, endpoint,
     endpoint.replies = [PlainTextResponse(body.decode())]
     with pytest.raises(OutsideError, match="answered"):
         encoder.encode(["a"], "query")
+
+
+def test_a_user_who_waits_is_not_kept_as_long_as_a_training(connect, endpoint, waits):
+    encoder = connect(haste=Patience(tries=1))
+    endpoint.replies = [PlainTextResponse("busy", 503)]
+    with pytest.raises(OutsideError, match="answered 503"):
+        encoder.encode(["a"], "query")
+    endpoint.replies = [PlainTextResponse("busy", 503)]
+    assert encoder.encode(["a", "b"], "query").shape == (2, 8)
+    assert waits == [0.5]
 
 
 def test_nobody_there_is_told_at_once():

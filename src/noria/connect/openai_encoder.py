@@ -50,7 +50,8 @@ class OpenAIEncoder:
         sleep: waits so many seconds.
         batch: texts in one request.
         most_characters: longer texts are cut.
-        patience: see there.
+        patience: with several texts, that is in training.
+        haste: with a single text, that is when a user waits for the answer.
 
     Raises:
         UsageError: the address is none. OutsideError: the endpoint does not answer, or not with vectors.
@@ -66,6 +67,7 @@ class OpenAIEncoder:
         batch: int = 64,
         most_characters: int = 8000,
         patience: Patience = Patience(),
+        haste: Patience = Patience(timeout_seconds=3.0, tries=2, first_wait_seconds=0.2, longest_wait_seconds=0.5),
     ) -> None:
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname or not model:
@@ -74,9 +76,15 @@ class OpenAIEncoder:
             raise UsageError("the address of an encoder holds no key; set NORIA_ENCODER_KEY or OPENAI_API_KEY.")
         self.spec = f"openai:{url}#{model}"
         self._url, self._model, self._key = f"{url.rstrip('/')}/embeddings", model, key
-        self._sleep, self._batch, self._most, self._patience = sleep, batch, most_characters, patience
+        self._sleep, self._batch, self._most, self._patience, self._haste = (
+            sleep,
+            batch,
+            most_characters,
+            patience,
+            haste,
+        )
         self.dim = self.sentence_dim = 0
-        probe = self.encode(["How do I reset my password?"], "query")
+        probe = self._rows(["How do I reset my password?"], patience)
         self.dim = self.sentence_dim = probe.shape[1]
         # Endpoints differ in the last digits from day to day; other weights have another largest coordinate.
         told = {"url": self._url, "model": model, "most_characters": most_characters}
@@ -85,14 +93,16 @@ class OpenAIEncoder:
     def encode(self, texts: Sequence[str], kind: Kind) -> Floats32:
         """See `Encoder.encode`; that a text has the same bits in any company is up to the endpoint."""
         del kind  # the API does not ask for it
-        rows = [self._rows(texts[start : start + self._batch]) for start in range(0, len(texts), self._batch)]
+        patience = self._haste if len(texts) == 1 else self._patience
+        starts = range(0, len(texts), self._batch)
+        rows = [self._rows(texts[start : start + self._batch], patience) for start in starts]
         return np.concatenate(rows) if rows else np.empty((0, self.dim), np.float32)
 
-    def _rows(self, texts: Sequence[str]) -> Floats32:
+    def _rows(self, texts: Sequence[str], patience: Patience) -> Floats32:
         # Many endpoints refuse an empty text.
         inputs = [clean(text[: self._most]) or " " for text in texts]
         body = json.dumps({"model": self._model, "input": inputs, "encoding_format": "float"}).encode()
-        rows = _vectors(self._ask(body), len(texts), self._url)
+        rows = _vectors(self._ask(body, patience), len(texts), self._url)
         if self.dim and rows.shape[1] != self.dim:
             raise OutsideError(
                 f"{self._url} gave vectors of {rows.shape[1]} numbers, before of {self.dim}.", retry_helps=False
@@ -100,25 +110,25 @@ class OpenAIEncoder:
         lengths = np.sqrt((rows.astype(np.float64) ** 2).sum(axis=1, keepdims=True))
         return (rows / np.where(lengths > 0, lengths, 1)).astype(np.float32)
 
-    def _ask(self, body: bytes) -> bytes:
-        wait = self._patience.first_wait_seconds
-        for left in range(self._patience.tries - 1, -1, -1):
+    def _ask(self, body: bytes, patience: Patience) -> bytes:
+        wait = patience.first_wait_seconds
+        for left in range(patience.tries - 1, -1, -1):
             try:
-                return self._once(body)
+                return self._once(body, patience.timeout_seconds)
             except _Refused as refused:
                 if not (left and refused.error.retry_helps):
                     raise refused.error from None
-                self._sleep(min(max(wait, refused.wait_seconds), self._patience.longest_wait_seconds))
+                self._sleep(min(max(wait, refused.wait_seconds), patience.longest_wait_seconds))
                 wait *= 2
-        raise UsageError(f"patience with an encoder needs at least one try, not {self._patience.tries}.")
+        raise UsageError(f"patience with an encoder needs at least one try, not {patience.tries}.")
 
-    def _once(self, body: bytes) -> bytes:
+    def _once(self, body: bytes, timeout_seconds: float) -> bytes:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         if self._key:
             headers["Authorization"] = f"Bearer {self._key}"
         request = urllib.request.Request(self._url, data=body, headers=headers, method="POST")  # noqa: S310
         try:
-            with _OPENER.open(request, timeout=self._patience.timeout_seconds) as answer:
+            with _OPENER.open(request, timeout=timeout_seconds) as answer:
                 content = answer.read(_MOST_BYTES + 1)
         except urllib.error.HTTPError as error:
             with error:
