@@ -15,7 +15,7 @@ from noria.agent.ranking.lessons import Lessons
 from noria.agent.ranking.ranker import FEATURES, Ranker, Taught, fit_ranker
 from noria.agent.ranking.shelf import Citing, Shelf, texts_of
 from noria.agent.ranking.signals import Citation
-from noria.agent.ranking.vectors import Memory
+from noria.agent.ranking.vectors import MakeNearest, Memory, Scan
 from noria.agent.ranking.view import View
 from noria.agent.recipe import Recipe
 from noria.records import Article, Ranked
@@ -51,6 +51,7 @@ class ArticleFinder:
         encoder: None = by words alone.
         ranker: weights; None = untaught.
         memory: vectors known already; taken instead of `encoder`.
+        nearest: what takes the first look at vectors; `InvertedLists` for very many articles.
         earlier: what did not change is taken from it; made with the same recipe and encoder.
     """
 
@@ -63,6 +64,7 @@ class ArticleFinder:
         citations: Iterable[Citation] = (),
         ranker: Ranker | None = None,
         memory: Memory | None = None,
+        nearest: MakeNearest = Scan,
         earlier: ArticleFinder | None = None,
     ) -> None:
         self.articles = tuple(sorted(articles, key=lambda a: a.article_id))
@@ -70,6 +72,7 @@ class ArticleFinder:
         self.recipe, self.ranker = recipe, ranker or Ranker.untaught(recipe.intent_bonus)
         if memory is None and encoder is not None:
             memory = Memory(encoder)
+        self._nearest = nearest
         self.memory = None if memory is None else self._learnt(memory, earlier)
         self.shelves: dict[_Key, Shelf] = self._stocked(earlier.shelves if earlier else {})
         self._views: dict[tuple[str | None, frozenset[str]], View] = {}
@@ -131,7 +134,13 @@ class ArticleFinder:
 
     def _changed(self, articles: Iterable[Article], citations: Iterable[Citation], ranker: Ranker) -> ArticleFinder:
         return ArticleFinder(
-            articles, self.recipe, citations=citations, ranker=ranker, memory=self.memory, earlier=self
+            articles,
+            self.recipe,
+            citations=citations,
+            ranker=ranker,
+            memory=self.memory,
+            nearest=self._nearest,
+            earlier=self,
         )
 
     def _learnt(self, memory: Memory, earlier: ArticleFinder | None) -> Memory:
@@ -152,7 +161,7 @@ class ArticleFinder:
                 citing[account] = Lessons([c for c in self.citations if c.account in {None, account}]).citing()
         weight = self.recipe.title_weight
         return {
-            key: Shelf(its, citing[key[0]], weight, self.memory, earlier.get(key))
+            key: Shelf(its, citing[key[0]], weight, self.memory, self._nearest, earlier.get(key))
             for key, its in sorted(groups.items(), key=lambda item: _order_of_shelf(item[0]))
         }
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.agent.ranking.made_up_words import TopicEncoder
 
 from noria.agent import Recipe
-from noria.agent.ranking import Citation
+from noria.agent.ranking import Citation, vectors
 from noria.agent.retrieval import FINDER_FILES, ArticleFinder, fit_finder, pack_finder, unpack_finder
 from noria.records import Article
 
@@ -199,3 +199,17 @@ def test_fitting_learns_from_citations_that_the_words_mislead():
 def test_without_citations_fitting_leaves_the_ranker_untaught():
     articles = [Article("1", "mail", "letter")]
     assert fit_finder(articles, Recipe()).ranker == ArticleFinder(articles, Recipe()).ranker
+
+
+def test_a_large_collection_changed_or_built_anew_is_the_same(monkeypatch):
+    """Above the limit from which a sketch is looked at first, too."""
+    monkeypatch.setattr(vectors, "SKETCH_FROM", 8)
+    monkeypatch.setattr(vectors, "SKETCH_AXES", 4)
+    random = np.random.default_rng(0)
+    draw = lambda: " ".join(random.choice(WORDS, 4))  # noqa: E731
+    old = [Article(f"{i:03}", draw(), draw()) for i in range(200)]
+    new = [*old[5:190], *(Article(f"{i:03}", draw(), draw()) for i in range(190, 260))]
+    citations = [Citation(draw(), f"{random.integers(0, 260):03}") for _ in range(60)]
+    changed, anew = finder(old).with_articles(new).with_citations(citations), finder(new, citations)
+    for query in (draw() for _ in range(20)):
+        assert changed.find(query, "", {}, 20) == anew.find(query, "", {}, 20)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from noria.agent.protocols import Floats
 from noria.agent.ranking.lexical import Lexical, Postings, query_words, words_of
 from noria.agent.ranking.signals import Citation
-from noria.agent.ranking.vectors import Memory, Rounded
+from noria.agent.ranking.vectors import Memory, Rounded, Scan, largest
 
 NEIGHBOURS = 100
 SHARPNESS = 4
@@ -79,7 +79,7 @@ class Neighbours:
 
     def __init__(self, lessons: Lessons, memory: Memory | None, k1: float, b: float) -> None:
         self.lessons = lessons
-        self._vectors = memory.recall(lessons.questions, "query") if memory and len(lessons) else None
+        self._vectors = Scan(memory.recall(lessons.questions, "query")) if memory and len(lessons) else None
         self._words = None
         if memory is None and len(lessons):
             self._words = Lexical([Postings([_counts(q) for q in lessons.questions])], k1, b)
@@ -91,11 +91,8 @@ class Neighbours:
     def votes(self, text: str, query: Rounded | None) -> Floats:
         """For each cited article (articles,): the nearest questions' votes over the root of its popularity."""
         lessons = self.lessons
-        likeness = self._likeness(text, query)
-        if likeness is None:
-            return np.zeros(len(lessons.article_ids))
-        near = _largest(likeness, NEIGHBOURS)
-        weight = np.maximum(likeness[near].astype(np.float64), 0) ** SHARPNESS
+        near, likeness = self._nearest(text, query)
+        weight = likeness.astype(np.float64) ** SHARPNESS
         total = weight.sum()
         if total <= 0:
             return np.zeros(len(lessons.article_ids))
@@ -105,21 +102,14 @@ class Neighbours:
         votes: Floats = np.bincount(lessons.article_of[links], worth, len(lessons.article_ids)) / total * self._rarity
         return votes
 
-    def _likeness(self, text: str, query: Rounded | None) -> npt.NDArray[np.float32] | None:
+    def _nearest(self, text: str, query: Rounded | None) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]]:
         if self._vectors is not None and query is not None:
-            return self._vectors.dots(query)
-        if self._words is not None:
-            scores = self._words.scores(query_words(text))
-            return scores / max(float(scores.max()), 1e-9)
-        return None
-
-
-def _largest(values: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.intp]:
-    """Places of the largest values, rising; of equal ones at the border all, so that the choice is not arbitrary."""
-    if len(values) <= count:
-        return np.arange(len(values))
-    limit = np.partition(values, len(values) - count)[len(values) - count]
-    return np.flatnonzero(values >= limit)
+            return self._vectors.nearest(query, NEIGHBOURS, 0.0)
+        if self._words is None:
+            return np.zeros(0, np.intp), np.zeros(0, np.float32)
+        scores = self._words.scores(query_words(text))
+        near = largest(scores, NEIGHBOURS, 0.0)
+        return near, scores[near] / scores[near].max(initial=1e-9)
 
 
 def _counting(sizes: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:

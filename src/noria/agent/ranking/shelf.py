@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from noria.agent.protocols import Floats32
 from noria.agent.ranking.lexical import Postings, article_words, words_of
-from noria.agent.ranking.vectors import Memory, Rounded, passages_of, rounded
+from noria.agent.ranking.vectors import MakeNearest, Memory, Nearest, Rounded, Scan, passages_of, rounded
 from noria.records import Article
 
 QUESTION_WORDS = 0.1
@@ -26,12 +26,13 @@ class Vectors:
     """Of n articles: `titles`, `learnt`, `gist` (n, dim), `passages` (sum of all, dim), those of i from `starts[i]` on.
 
     `learnt`: title and citing questions together, so that an article moves to where its questions are (Rocchio 1971).
-    `gist`: `learnt` and the mean passage together, for a first look.
+    `gist`: `learnt` and the mean passage together, for the `first_look`.
     """
 
     titles: Rounded
     learnt: Rounded
     gist: Rounded
+    first_look: Nearest
     passages: Rounded
     starts: npt.NDArray[np.int64]
 
@@ -53,6 +54,7 @@ class Shelf:
         citing: questions that may teach about these articles.
         title_weight: times that a title counts.
         memory: holds a vector of each title, passage and citing question.
+        nearest: what looks through the gists.
         earlier: what did not change is taken from it; made with the same `title_weight` and encoder.
     """
 
@@ -62,6 +64,7 @@ class Shelf:
         citing: Citing,
         title_weight: int,
         memory: Memory | None,
+        nearest: MakeNearest = Scan,
         earlier: Shelf | None = None,
     ) -> None:
         self.articles = tuple(sorted(articles, key=lambda a: a.article_id))
@@ -76,9 +79,10 @@ class Shelf:
         )
         self.vectors: Vectors | None = None
         if memory is not None and self.articles:
-            fresh = _vectors([self.articles[i] for i in changed], self._citing, memory)
-            old = earlier.vectors if earlier is not None else None
-            self.vectors = fresh if old is None else _merged(old, places, fresh, changed)
+            made = _vectors([self.articles[i] for i in changed], self._citing, memory)
+            if earlier is not None and earlier.vectors is not None:
+                made = _merged(earlier.vectors, places, made, changed)
+            self.vectors = replace(made, first_look=nearest(made.gist))
         self.linked: dict[str, list[int]] = {}
         for i, article in enumerate(self.articles):
             for intent in dict.fromkeys(article.intents):
@@ -100,6 +104,10 @@ class Shelf:
             return at if same else -1
 
         return np.fromiter(map(place, earlier.articles), np.int32, len(earlier))
+
+
+_UNMADE: Nearest = Scan(rounded(np.zeros((0, 1), np.float32)))
+"""Stands where the first look has yet to be made."""
 
 
 def texts_of(article: Article) -> list[str]:
@@ -132,7 +140,7 @@ def _vectors(articles: Sequence[Article], citing: Citing, memory: Memory) -> Vec
         gist = rounded(learnt.floats() + rounded(means).floats())
     else:
         gist = learnt
-    return Vectors(titles, learnt, gist.ready(), passages, starts)
+    return Vectors(titles, learnt, gist, _UNMADE, passages, starts)
 
 
 def _merged(old: Vectors, places: npt.NDArray[np.int32], fresh: Vectors, changed: Sequence[int]) -> Vectors:
@@ -142,10 +150,12 @@ def _merged(old: Vectors, places: npt.NDArray[np.int32], fresh: Vectors, changed
     chosen = np.concatenate((kept, np.arange(len(changed)) + len(places)))[order]
     starts = np.concatenate((old.starts, fresh.starts[1:] + old.starts[-1]))
     rows, firsts = _spans(starts, chosen)
+    gist = _both(old.gist, fresh.gist, chosen)
     return Vectors(
         _both(old.titles, fresh.titles, chosen),
         _both(old.learnt, fresh.learnt, chosen),
-        _both(old.gist, fresh.gist, chosen),
+        gist,
+        _UNMADE,
         _both(old.passages, fresh.passages, rows),
         np.append(firsts, len(rows)).astype(np.int64),
     )

@@ -8,8 +8,9 @@ any BLAS.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,9 @@ from noria.agent.protocols import Floats32
 PASSAGE_WORDS = 100
 MOST_PASSAGES = 40
 """Passages of an article that are compared; what stands behind them is found by its words alone."""
+
+SKETCH_FROM, SKETCH_AXES = 2_500, 96
+_SAMPLE, _SKETCHED = 4_000, 4
 
 Int8s = npt.NDArray[np.int8]
 
@@ -64,6 +68,57 @@ def rounded(vectors: Floats32) -> Rounded:
     scales = np.abs(unit).max(axis=1, initial=0) / 127
     whole = np.rint(unit / np.maximum(scales, 1e-12)[:, None])
     return Rounded(whole.astype(np.int8), scales.astype(np.float32))
+
+
+class Nearest(Protocol):
+    """Finds the nearest of many vectors."""
+
+    def nearest(self, query: Rounded, count: int, above: float) -> tuple[npt.NDArray[np.intp], Floats32]:
+        """Places, rising, and likeness of the `count` nearest (more where some are equal) that are above a limit."""
+        ...
+
+
+MakeNearest = Callable[[Rounded], Nearest]
+
+
+class Scan:
+    """Finds the nearest of many vectors by looking at all: exactly, or from `SKETCH_FROM` on by a sketch first.
+
+    The sketch holds the vectors on their main axes (principal components of a sample); of the nearest by sketch the
+    nearest in truth are taken. It depends on the vectors alone, not on how they came together.
+
+    Args:
+        vectors: to be looked through.
+    """
+
+    def __init__(self, vectors: Rounded) -> None:
+        self._vectors, self._axes = vectors.ready() if len(vectors) < SKETCH_FROM else vectors, None
+        if len(vectors) >= SKETCH_FROM:
+            sample = vectors.whole[:: max(1, len(vectors) // _SAMPLE)].astype(np.float64)
+            # Sums of products of whole numbers: the same bits in any order.
+            _, axes = np.linalg.eigh(sample.T @ sample)
+            self._axes = np.ascontiguousarray(axes[:, ::-1][:, :SKETCH_AXES], np.float32)
+            self._sketch = rounded(vectors.floats() @ self._axes).ready()
+
+    def nearest(self, query: Rounded, count: int, above: float) -> tuple[npt.NDArray[np.intp], Floats32]:
+        """Places, rising, and likeness of the `count` nearest (more where some are equal) that are above a limit."""
+        if self._axes is None:
+            at, likeness = np.arange(len(self._vectors)), self._vectors.dots(query)
+        else:
+            rough = self._sketch.dots(rounded(query.floats() @ self._axes))
+            at = largest(rough, count * _SKETCHED, -np.inf)
+            likeness = self._vectors.rows(at).dots(query)
+        near = largest(likeness, count, above)
+        return at[near], likeness[near]
+
+
+def largest(values: npt.NDArray[np.floating], count: int, above: float) -> npt.NDArray[np.intp]:
+    """Places, rising, of the largest values above a limit; of equal ones at the border all, so nothing is arbitrary."""
+    places = np.flatnonzero(values > above)
+    if len(places) > count:
+        values = values[places]
+        places = places[values >= np.partition(values, len(values) - count)[len(values) - count]]
+    return places
 
 
 def passages_of(body: str) -> list[str]:

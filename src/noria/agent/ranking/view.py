@@ -12,7 +12,7 @@ from noria.agent.ranking.lessons import Lessons, Neighbours
 from noria.agent.ranking.lexical import Lexical, query_words
 from noria.agent.ranking.ranker import FEATURES
 from noria.agent.ranking.shelf import Places, Shelf
-from noria.agent.ranking.vectors import Memory, Rounded
+from noria.agent.ranking.vectors import Memory, Rounded, largest
 
 BY_WORDS, BY_VECTORS, BY_VOTES = 20, 30, 20
 """Candidates that each way of looking brings. More of them rank worse: none of the ways speaks for what is added."""
@@ -78,11 +78,11 @@ class View:
             votes[self._voted[here]] = self.neighbours.votes(text, query)[here]
         linked = self._linked(intents)
         chosen = np.zeros(len(self), bool)
-        chosen[_best(words, BY_WORDS, 0.0)] = True
-        chosen[_best(votes, BY_VOTES, 0.0)] = True
+        chosen[largest(words, BY_WORDS, 0.0)] = True
+        chosen[largest(votes, BY_VOTES, 0.0)] = True
         chosen[list(linked)] = True
         if query is not None:
-            chosen[_best(self._gists(query), BY_VECTORS, LEAST_COSINE)] = True
+            chosen[self._nearest(query)] = True
         at = np.flatnonzero(chosen)
         features = np.zeros((len(at), len(FEATURES)))
         best = float(words.max(initial=0.0))
@@ -102,8 +102,12 @@ class View:
                     found[place] = found.get(place, 0.0) + probability
         return found
 
-    def _gists(self, query: Rounded) -> Floats32:
-        return np.concatenate([s.vectors.gist.dots(query) for s in self.shelves if s.vectors])
+    def _nearest(self, query: Rounded) -> Places:
+        """Places of the articles whose gist is nearest."""
+        found = [s.vectors.first_look.nearest(query, BY_VECTORS, LEAST_COSINE) for s in self.shelves if s.vectors]
+        at = np.concatenate([np.zeros(0, np.intp), *(f[0] + o for f, o in zip(found, self.offsets, strict=False))])
+        likeness = np.concatenate([np.zeros(0, np.float32), *(f[1] for f in found)])
+        return at[largest(likeness, BY_VECTORS, LEAST_COSINE)]
 
     def _cosines(self, at: Places, query: Rounded) -> Floats:
         """(candidates, 3): with the best passage, the title, and what was learnt."""
@@ -117,12 +121,3 @@ class View:
             found[rows, 1] = shelf.vectors.titles.rows(inside).dots(query)
             found[rows, 2] = shelf.vectors.learnt.rows(inside).dots(query)
         return found
-
-
-def _best(values: Floats32 | Floats, count: int, above: float) -> Places:
-    """Places of the largest values above a limit; of equal ones at the border all."""
-    if len(values) > count:
-        above_all = np.partition(values, len(values) - count)[len(values) - count]
-        if above_all > above:
-            return np.flatnonzero(values >= above_all)
-    return np.flatnonzero(values > above)
