@@ -20,6 +20,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 DEPENDENCIES := $(VENV)/.dependencies
 INSTALLED := $(VENV)/.installed
+ENCODER := $(VENV)/.encoder
 
 # -qq hides notices and warnings of pip and keeps its errors.
 PIP := $(PY) -m pip -qq --disable-pip-version-check --no-input
@@ -27,7 +28,7 @@ PIP := $(PY) -m pip -qq --disable-pip-version-check --no-input
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
-setup: $(INSTALLED)  ## make .venv from the lock (a second call does nothing)
+setup: $(INSTALLED) $(ENCODER)  ## make .venv from the lock, get the encoder (a second call does nothing)
 	@:
 
 $(PY):
@@ -43,6 +44,13 @@ $(DEPENDENCIES): requirements/dev.lock | $(PY)
 $(INSTALLED): pyproject.toml $(DEPENDENCIES)
 	@echo "setup    noria itself, editable"
 	@$(PIP) install --no-deps --no-index --no-build-isolation -e .
+	@touch $@
+
+# Once, whether it succeeds or not: without an encoder everything works, on n-grams alone, and says so.
+$(ENCODER): | $(INSTALLED)
+	@$(BIN)/noria encoder add minilm >$(ENCODER).log 2>&1 \
+	&& echo "setup    $$(tail -n 1 $(ENCODER).log)" \
+	|| echo "setup    no sentence encoder (why: $(ENCODER).log); n-grams alone until 'noria encoder add minilm' works"
 	@touch $@
 
 demo: setup  ## run the demonstration (HOME_DIR=folder, DETACHED=1 to leave it running)

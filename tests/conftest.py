@@ -50,6 +50,36 @@ def requires_bench(bench_data):
     return folder
 
 
+# --- Encoder --------------------------------------------------------------------------------------------------------
+
+REAL_CACHE = os.environ.get("NORIA_CACHE")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def empty_cache(tmp_path_factory):
+    """A cache of encoders and vectors of the tests' own: what a test finds does not hang on the user's."""
+    patch = pytest.MonkeyPatch()
+    patch.setenv("NORIA_CACHE", str(tmp_path_factory.mktemp("cache")))
+    yield
+    patch.undo()
+
+
+@pytest.fixture(scope="session")
+def minilm(empty_cache):
+    """The real MiniLM as `make setup` built it; skips where there is none (an error with NORIA_REQUIRE_ENCODER=1)."""
+    from noria.app import wiring
+    from noria.errors import NotFound
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NORIA_CACHE", REAL_CACHE) if REAL_CACHE else patch.delenv("NORIA_CACHE")
+        try:
+            return wiring.load_encoder("minilm")
+        except NotFound as error:
+            if os.environ.get("NORIA_REQUIRE_ENCODER"):
+                pytest.fail(f"{error} (NORIA_REQUIRE_ENCODER is set)", pytrace=False)
+            pytest.skip(f"the encoder minilm is not built here: {error}")
+
+
 # --- Network --------------------------------------------------------------------------------------------------------
 
 

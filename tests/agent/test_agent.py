@@ -27,7 +27,14 @@ def test_it_answers_new_wordings_with_the_articles_of_the_intent():
     assert 0.5 < answer.intent_confidence <= 1
     assert answer.scope_score >= answer.thresholds["scope"]
     assert answer.thresholds == agent().decider.thresholds
-    assert answer.scores.keys() == {"top_logit", "margin", "known", "reject", "probability"}
+    assert answer.scores.keys() == {
+        "top_logit",
+        "margin",
+        "known",
+        "reject_ngrams",
+        "probability",
+        "scope_p",
+    }
 
 
 def test_articles_of_an_account_are_for_that_account_alone():
@@ -75,7 +82,7 @@ def test_validation_rows_calibrate_and_teach_nothing():
     strange = [replace(r, text=f"{r.text} zebra") if r.split == "val" else r for r in rows]
     plain, other = fit(rows, (), Recipe()), fit(strange, (), Recipe())
     assert "zebra" not in other.intent_model.ngrams.words
-    assert (plain.intent_model.weights == other.intent_model.weights).all()
+    assert (plain.intent_model.members["ngrams"].weights == other.intent_model.members["ngrams"].weights).all()
     assert plain.scope != other.scope
     assert plain.facts["calibration_rows"] == sum(r.intent not in (OOS, "irrelevant") for r in rows)
 

@@ -17,7 +17,15 @@ from noria.errors import StateError
 from noria.records import OOS
 
 TEXTS = [e.text for e in examples()[::5]] + ["", "😀", "reset it", "the room of the printer", "як", "\ud800 password"]
-NAMES = ("articles.json", "manifest.json", "model.json", "ngrams.json", "weights.safetensors")
+NAMES = (
+    "articles.json",
+    "manifest.json",
+    "model.json",
+    "ngrams.json",
+    "retrieval.json",
+    "retrieval.safetensors",
+    "weights.safetensors",
+)
 
 
 @cache
@@ -29,7 +37,7 @@ def test_the_files_are_safetensors_and_json():
     assert sorted(packed()) == list(NAMES)
     assert all(json.loads(packed()[name]) for name in NAMES if name.endswith(".json"))
     manifest = json.loads(packed()["manifest.json"])
-    assert (manifest["schema"], manifest["recipe"]) == (1, Recipe().to_dict())
+    assert (manifest["schema"], manifest["recipe"]) == (2, Recipe().to_dict())
     assert manifest["classes"] == sorted({*agent().intents, "small_talk"})
 
 
@@ -112,7 +120,8 @@ def signed(**changes):
 @pytest.mark.parametrize(
     ("files", "complaint"),
     [
-        (signed(schema=2), "newer Noria.*Upgrade"),
+        (signed(schema=3), "newer Noria.*Upgrade"),
+        (signed(schema=1), "older Noria.*Train the agent again"),
         (signed(kind="noria.kettle"), "a bundle of 'noria.kettle'"),
         (signed(classes=["one"]), "does not fit together"),
         (signed(recipe={"kettle": 1}), "does not fit together"),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.agent.made_up import examples
 
 from noria.agent import Recipe, calibration
-from noria.agent.calibration import divide, measure, training_set
+from noria.agent.calibration import Course, Vectors, divide, measure
 from noria.records import IRRELEVANT, OOS, Example
 
 ROWS = list(examples())
@@ -89,22 +89,24 @@ class Recorder:
     def __init__(self, rows):
         self.learnt = set(rows.texts)
 
-    def measure(self, text):
+    def measure(self, text, vector):
+        assert vector is None
         return text, text in self.learnt
 
 
 @pytest.mark.parametrize(("validation", "below"), [(False, 2000), (True, 2000), (True, 0), (False, 0)])
 @pytest.mark.parametrize("foreign", [48, 10])
 def test_no_row_is_measured_by_a_model_that_learnt_it(validation, below, foreign, monkeypatch):
-    monkeypatch.setattr(calibration, "train", lambda rows, recipe: Recorder(rows))
+    monkeypatch.setattr(calibration, "train", lambda lesson, members, recipe, table: Recorder(lesson))
     rows = [r for r in ROWS if r.intent not in (OOS, IRRELEVANT)]
     rows += [r for r in ROWS if r.intent in (OOS, IRRELEVANT)][:foreign]
     rows = with_validation(rows, 2) if validation else rows
     recipe = Recipe(crossfit_below=below)
     division = divide(rows, recipe)
     classes = sorted({r.intent for r in division.learn})
-    final = Recorder(training_set(division.learn, division.foreign, [], classes, learns_reject=division.learns_reject))
-    measured = measure(division, [], classes, final, recipe)
+    course = Course((), tuple(classes), Vectors(None, []), ("ngrams",), recipe)
+    final = course.train(division.learn, division.foreign, learns_reject=division.learns_reject)
+    measured = measure(division, course, final)
     assert not any(learnt for _, learnt in measured.inside + measured.outside)
     truth = {r.text: r.intent for r in rows}
     assert [classes[n] for n in measured.targets] == [truth[text] for text, _ in measured.inside]

@@ -13,7 +13,20 @@ from tests.app.noria_process import noria, noria_json
 
 from noria.app.cli import COMMANDS, SUMMARIES
 
-HEAVY = ("numpy", "scipy", "sklearn", "mlflow", "deltalake", "pyarrow", "sqlalchemy", "fastapi", "uvicorn", "pydantic")
+HEAVY = (
+    "numpy",
+    "scipy",
+    "sklearn",
+    "mlflow",
+    "deltalake",
+    "pyarrow",
+    "sqlalchemy",
+    "fastapi",
+    "uvicorn",
+    "pydantic",
+    "onnxruntime",
+    "tokenizers",
+)
 
 
 def test_help_loads_nothing_heavy() -> None:

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal, cast
 
+import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 from hypothesis import given, settings
@@ -427,3 +428,19 @@ def test_metadata_is_plain_json(lake: Lake, tmp_path: Path) -> None:
     info = json.loads(text.splitlines()[0])["commitInfo"]
     facts = json.loads(info["userMetadata"])
     assert (facts["rows"], facts["sha256"], facts["time_ms"], facts["note"]) == (2, made.sha256, NOW, {"why": "test"})
+
+
+def test_a_table_made_before_a_field_came_to_be_is_read_and_written_on(tmp_path, monkeypatch):
+    """The hash of the old rows stays what it was, since fields that are None are left out of it."""
+    lake = Lake(tmp_path)
+    old = Article("a", "Title", "body", ("mail",))
+    columns = pa.schema([field for field in ARTICLES.schema if field.name != "audience"])
+    with monkeypatch.context() as earlier:
+        earlier.setattr("noria.stores.lake.ARTICLES", replace(ARTICLES, schema=columns))
+        before = lake.write_articles("kb", [old], mode="append", note={}, time_ms=0)
+    assert lake.articles("kb") == (before, [old])
+    new = Article("b", "Other", "body", audience=("agents", "staff"))
+    lake.write_articles("kb", [new], mode="append", note={}, time_ms=1)
+    assert lake.articles("kb")[1] == [old, new]
+    assert lake.articles("kb", 1) == (before, [old])
+    assert before.sha256 == ARTICLES.sha256([old])

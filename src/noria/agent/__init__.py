@@ -4,5 +4,6 @@ from noria.agent.agent import Agent
 from noria.agent.bundle import pack, unpack
 from noria.agent.fitting import fit
 from noria.agent.recipe import Recipe
+from noria.agent.refit import refit
 
-__all__ = ["Agent", "Recipe", "fit", "pack", "unpack"]
+__all__ = ["Agent", "Recipe", "fit", "pack", "refit", "unpack"]

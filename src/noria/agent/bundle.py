@@ -1,17 +1,19 @@
 """An agent as a handful of files: arrays as safetensors, the rest as JSON. No code is stored, so none is run.
 
-manifest.json         schema, classes in order of their number, recipe, facts, sha256 of each other file and of itself
-model.json            temperature, scope, confidence
+manifest.json         schema, classes in order of their number, recipe, facts, the encoder that is needed, licences,
+                      sha256 of each other file and of itself
+model.json            figures of the members, fusion, scope, confidence
 ngrams.json           the vocabulary
 articles.json         what it answers with
-weights.safetensors   weights, bias, inverse document frequencies
+retrieval.*           what taught the ranking of articles, its weights, vectors of articles and questions
+weights.safetensors   arrays of the members and of the scope model, inverse document frequencies
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -21,43 +23,63 @@ from safetensors.numpy import load, save
 
 from noria.agent.agent import Agent
 from noria.agent.decision import ThresholdDecider
+from noria.agent.encoding import Encoder
+from noria.agent.heads.components import member_maker
 from noria.agent.heads.confidence import CalibratedConfidence
-from noria.agent.heads.intent import NgramSvm
-from noria.agent.heads.logistic import Linear
+from noria.agent.heads.fusion import Fusion
+from noria.agent.heads.intent import FusedIntents
 from noria.agent.heads.ngrams import Ngrams
 from noria.agent.heads.scope import LinearScope
+from noria.agent.members import NgramSvm
+from noria.agent.members.tokens import TokenTable
+from noria.agent.protocols import Stored
 from noria.agent.recipe import Recipe
-from noria.agent.retrieval import ArticleFinder
-from noria.errors import StateError, UsageError
+from noria.agent.retrieval import FINDER_FILES, ArticleFinder, pack_finder, unpack_finder
+from noria.errors import NotFound, StateError, UsageError
 from noria.records import Article
 
-SCHEMA = 1
+SCHEMA = 2
 """Raised whenever a bundle changes its meaning; an older Noria refuses what is newer than its own."""
 
 MANIFEST = "manifest.json"
 _KIND = "noria.agent"
-_FILES = ("articles.json", "model.json", "ngrams.json", "weights.safetensors")
-_ARRAYS = {"weights": np.float32, "bias": np.float32, "word_idf": np.float64, "char_idf": np.float64}
+_FILES = ("articles.json", "model.json", "ngrams.json", "weights.safetensors", *FINDER_FILES)
+_LICENCES = {"minilm": "all-MiniLM-L6-v2 (sentence-transformers), Apache-2.0"}
+
+Encoders = Callable[[str], Encoder | None]
+"""The encoder of a spec; None where there is none."""
 
 
 def pack(agent: Agent) -> dict[str, bytes]:
     """The agent's files (name → content); the same agent always gives the same bytes."""
     model, scope, confidence = agent.intent_model, agent.scope, agent.confidence
     if not (
-        isinstance(model, NgramSvm) and isinstance(scope, LinearScope) and isinstance(confidence, CalibratedConfidence)
+        isinstance(model, FusedIntents)
+        and isinstance(agent.finder, ArticleFinder)
+        and isinstance(scope, LinearScope)
+        and isinstance(confidence, CalibratedConfidence)
     ):
         raise TypeError("only agents made by fit() can be packed")
     ngrams = model.ngrams
-    arrays = {
-        "weights": model.weights, "bias": model.bias, "word_idf": ngrams.word_idf, "char_idf": ngrams.char_idf
-    }  # fmt: skip
+    parts = {f"member.{name}": member.stored() for name, member in model.members.items()}
+    parts |= {"scope": scope.stored(), "confidence": confidence.stored()}
+    if model.table is not None:
+        parts["table"] = model.table.stored()
+    arrays = {f"{part}.{name}": array for part, stored in parts.items() for name, array in stored.arrays.items()}
+    arrays |= {"ngrams.word_idf": ngrams.word_idf, "ngrams.char_idf": ngrams.char_idf}
+    told = {
+        "members": list(model.members),
+        "rejects": model.rejects,
+        "fusion": asdict(model.fusion),
+        "parts": {part: dict(stored.figures) for part, stored in parts.items()},
+        "choice": agent.decider.thresholds["choice"],
+    }
     files = {
         "articles.json": _json([asdict(a) for a in agent.articles]),
-        "model.json": _json(
-            {"temperature": model.temperature, "scope": asdict(scope), "confidence": asdict(confidence.linear)}
-        ),
+        "model.json": _json(told),
         "ngrams.json": _json({"texts": ngrams.texts, "words": ngrams.words, "chars": ngrams.chars}),
-        "weights.safetensors": save({k: np.ascontiguousarray(v, _ARRAYS[k]) for k, v in arrays.items()}),
+        **pack_finder(agent.finder),
+        "weights.safetensors": save({k: np.ascontiguousarray(v) for k, v in sorted(arrays.items())}),
     }
     manifest = {
         "kind": _KIND,
@@ -65,16 +87,24 @@ def pack(agent: Agent) -> dict[str, bytes]:
         "classes": model.classes,
         "recipe": agent.recipe.to_dict(),
         "facts": dict(agent.facts),
+        "warnings": agent.warnings,
+        "encoder": _need(agent.encoder),
+        "licences": _licences(agent.encoder, model.table),
         "files": {name: _sha256(content) for name, content in files.items()},
     }
     return {MANIFEST: _json(manifest | {"sha256": _sha256(_json(manifest))}), **files}
 
 
-def unpack(files: Mapping[str, bytes]) -> Agent:
+def unpack(files: Mapping[str, bytes], encoder: Encoder | Encoders | None = None) -> Agent:
     """The agent that was packed; it answers every text as that one did.
 
+    Args:
+        files: what `pack` gave.
+        encoder: the encoder that the agent needs, or what gives the one of a spec; is not asked where none is needed.
+
     Raises:
-        StateError: a file is missing, was changed, or was written by a newer Noria.
+        StateError: a file is missing, was changed, or was written by another age of Noria; or the encoder is not there,
+            or another one.
     """
     manifest = _manifest(files)
     missing = [name for name in _FILES if name not in files or name not in manifest["files"]]
@@ -84,9 +114,49 @@ def unpack(files: Mapping[str, bytes]) -> Agent:
         if _sha256(files[name]) != manifest["files"][name]:
             raise StateError(f"{name} of the bundle is not what was packed (its sha256 differs). {_NEXT}")
     try:
-        return _agent(manifest, files)
-    except (KeyError, TypeError, ValueError, UsageError, SafetensorError) as error:
+        return _agent(manifest, files, _encoder(manifest.get("encoder"), encoder))
+    except (KeyError, TypeError, ValueError, AttributeError, UsageError, SafetensorError) as error:
         raise StateError(f"the bundle does not fit together ({type(error).__name__}: {error}). {_NEXT}") from error
+
+
+def _licences(encoder: Encoder | None, table: TokenTable | None) -> list[str]:
+    """What comes from others, by whom, under which licence."""
+    found = []
+    if encoder is not None and encoder.spec in _LICENCES:
+        found.append(f"{_LICENCES[encoder.spec]}; not in this bundle, needed beside it")
+    if table is not None and table.origin in _LICENCES:
+        found.append(f"{_LICENCES[table.origin]}; the table of word vectors is distilled from it")
+    return found
+
+
+def _need(encoder: Encoder | None) -> dict[str, object] | None:
+    if encoder is None:
+        return None
+    return {"spec": encoder.spec, "fingerprint": encoder.fingerprint, "dim": encoder.dim}
+
+
+def _encoder(need: Mapping[str, Any] | None, given: Encoder | Encoders | None) -> Encoder | None:
+    """The encoder that a bundle needs.
+
+    Raises:
+        StateError: it is not there, or not the one.
+    """
+    if need is None:
+        return None
+    spec, fingerprint = str(need["spec"]), str(need["fingerprint"])
+    try:
+        encoder = given(spec) if callable(given) else given
+    except NotFound as error:
+        raise StateError(f"the agent needs the encoder {spec!r}, which is not here: {error}") from error
+    if encoder is None:
+        raise StateError(f"the agent needs the encoder {spec!r}. Add it (noria encoder add {spec}), then try again.")
+    if encoder.fingerprint != fingerprint:
+        raise StateError(
+            f"the agent was trained with the encoder {spec!r} of fingerprint {fingerprint[:12]}; this one has "
+            f"{encoder.fingerprint[:12]} (other weights, settings or version of the runtime). Train the agent again, "
+            "or bring back what it was trained with."
+        )
+    return encoder
 
 
 _NEXT = "Restore it from a backup, or roll back to another release."
@@ -106,6 +176,11 @@ def _manifest(files: Mapping[str, bytes]) -> dict[str, Any]:
         raise StateError(
             f"{MANIFEST} of the bundle cannot be read ({type(error).__name__}: {error}). {_NEXT}"
         ) from error
+    if schema < SCHEMA:
+        raise StateError(
+            f"the bundle has schema {schema}, written by an older Noria; this one reads {SCHEMA}. Train the agent "
+            "again: its data and recipe are kept with its experiment."
+        )
     if schema > SCHEMA:
         raise StateError(
             f"the bundle has schema {schema}, written by a newer Noria; this one reads up to {SCHEMA}. Upgrade Noria."
@@ -115,35 +190,61 @@ def _manifest(files: Mapping[str, bytes]) -> dict[str, Any]:
     return dict(manifest)
 
 
-def _agent(manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> Agent:
+def _agent(manifest: Mapping[str, Any], files: Mapping[str, bytes], encoder: Encoder | None) -> Agent:
     recipe = Recipe.from_dict(manifest["recipe"])
     classes = tuple(str(c) for c in manifest["classes"])
-    vocabulary, told = json.loads(files["ngrams.json"]), json.loads(files["model.json"])
-    arrays = load(files["weights.safetensors"])
-    ngrams = Ngrams(
-        vocabulary["words"], arrays["word_idf"], vocabulary["chars"], arrays["char_idf"], vocabulary["texts"], recipe
-    )
-    columns = arrays["bias"].shape[0]
-    if arrays["weights"].shape != (ngrams.size, columns) or columns not in (len(classes), len(classes) + 1):
-        raise ValueError(
-            f"weights of shape {arrays['weights'].shape} for {ngrams.size} n-grams, {len(classes)} classes"
-        )
-    scope = LinearScope(_linear(told["scope"]["linear"]), told["scope"]["floor"], told["scope"]["threshold"])
-    articles = [Article(**a | {"intents": tuple(a["intents"])}) for a in json.loads(files["articles.json"])]
+    told, arrays = json.loads(files["model.json"]), load(files["weights.safetensors"])
+    parts = {part: Stored(figures, _of(arrays, part)) for part, figures in told["parts"].items()}
+    model = _model(told, json.loads(files["ngrams.json"]), _of(arrays, "ngrams"), parts, classes, recipe)
+    scope = LinearScope.load(parts["scope"])
+    articles = [_article(a) for a in json.loads(files["articles.json"])]
     return Agent(
-        intent_model=NgramSvm(ngrams, arrays["weights"], arrays["bias"], classes, told["temperature"]),
+        intent_model=model,
         scope=scope,
-        confidence=CalibratedConfidence(_linear(told["confidence"])),
-        decider=ThresholdDecider(classes, scope.threshold, recipe),
-        finder=ArticleFinder(articles, recipe),
+        confidence=CalibratedConfidence.load(parts["confidence"]),
+        decider=ThresholdDecider(classes, scope.threshold, float(told["choice"]), recipe),
+        finder=unpack_finder(files, articles, recipe, encoder),
         articles=articles,
         recipe=recipe,
         facts=manifest["facts"],
+        encoder=encoder,
+        warnings=manifest["warnings"],
     )
 
 
-def _linear(told: Mapping[str, Any]) -> Linear:
-    return Linear(told["intercept"], tuple(told["coefficients"]))
+def _model(
+    told: Mapping[str, Any],
+    vocabulary: Mapping[str, Any],
+    idf: Mapping[str, Any],
+    parts: Mapping[str, Stored],
+    classes: tuple[str, ...],
+    recipe: Recipe,
+) -> FusedIntents:
+    ngrams = Ngrams(
+        vocabulary["words"], idf["word_idf"], vocabulary["chars"], idf["char_idf"], vocabulary["texts"], recipe
+    )
+    members = {n: member_maker(n).load(parts[f"member.{n}"], classes, recipe) for n in told["members"]}
+    first = members["ngrams"]
+    if not isinstance(first, NgramSvm) or len(first.weights) != ngrams.size:
+        raise ValueError(f"weights for another vocabulary than that of {ngrams.size} n-grams")
+    table = TokenTable.load(parts["table"]) if "table" in parts else None
+    fusion = told["fusion"]
+    fused = Fusion(tuple(fusion["weights"]), tuple(fusion["temperatures"]), float(fusion["final"]))
+    if not len(members) == len(fused.weights) == len(fused.temperatures):
+        raise ValueError("not as many weights as members")
+    return FusedIntents(ngrams, members, classes, fused, rejects=bool(told["rejects"]), table=table)
+
+
+def _of(arrays: Mapping[str, Any], part: str) -> dict[str, Any]:
+    """The arrays of a part, by the names it gave them."""
+    return {k.removeprefix(f"{part}."): v for k, v in arrays.items() if k.startswith(f"{part}.")}
+
+
+def _article(told: Mapping[str, Any]) -> Article:
+    audience = told.get("audience")
+    return Article(
+        **{**told, "intents": tuple(told["intents"]), "audience": None if audience is None else tuple(audience)}
+    )
 
 
 def _json(value: object) -> bytes:

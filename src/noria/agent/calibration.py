@@ -7,7 +7,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from noria.agent.heads.intent import NgramSvm, Raw, TrainingSet, train
+from noria.agent.encoding import Encoder
+from noria.agent.heads.intent import FusedIntents, Lesson, Raw, train
+from noria.agent.members.tokens import TokenTable
+from noria.agent.protocols import Floats32
 from noria.agent.recipe import Recipe
 from noria.records import IRRELEVANT, OOS, RESERVED_INTENTS, Example
 
@@ -74,45 +77,89 @@ def divide(rows: Sequence[Example], recipe: Recipe) -> Division:
     return Division(tuple(learn), tuple(foreign), tuple(check), tuple(foreign_check), folds, rounds, learns_reject)
 
 
-def training_set(
-    learn: Iterable[Example],
-    foreign: Iterable[Example],
-    passages: Sequence[tuple[str, str]],
-    classes: Sequence[str],
-    *,
-    learns_reject: bool,
-) -> TrainingSet:
-    """Rows, passages (text, intent) of articles and, where they are learnt, foreign rows, for the intent model."""
-    number = {intent: i for i, intent in enumerate(classes)}
-    pairs = [(r.text, number[r.intent]) for r in learn]
-    pairs += [(text, number[intent]) for text, intent in passages]
-    if learns_reject:
-        pairs += [(r.text, len(classes)) for r in foreign]
-    return TrainingSet(tuple(t for t, _ in pairs), tuple(n for _, n in pairs), tuple(classes), learns_reject)
+class Vectors:
+    """The encoder's vectors of the texts of a fit, each text encoded once."""
+
+    def __init__(self, encoder: Encoder | TokenTable | None, texts: Iterable[str]) -> None:
+        order = sorted(set(texts)) if encoder else []
+        self._rows = encoder.encode(order, "query") if encoder else None
+        self._places = {text: i for i, text in enumerate(order)}
+        self.sentence_dim = encoder.sentence_dim if encoder else 0
+
+    def of(self, texts: Sequence[str]) -> Floats32 | None:
+        """(n, dim); None without an encoder."""
+        return None if self._rows is None else self._rows[[self._places[text] for text in texts]]
+
+    def one(self, text: str) -> Floats32 | None:
+        """(dim,); None without an encoder."""
+        return None if self._rows is None else self._rows[self._places[text]]
 
 
-def measure(
-    division: Division, passages: Sequence[tuple[str, str]], classes: Sequence[str], final: NgramSvm, recipe: Recipe
-) -> Measured:
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What every model of a fit is taught by: passages (text, intent), classes, vectors, members, settings.
+
+    `table`: what made the vectors, where no encoder did.
+    """
+
+    passages: tuple[tuple[str, str], ...]
+    classes: tuple[str, ...]
+    vectors: Vectors
+    members: tuple[str, ...]
+    recipe: Recipe
+    table: TokenTable | None = None
+
+    def train(
+        self,
+        learn: Iterable[Example],
+        foreign: Iterable[Example],
+        *,
+        passages: Iterable[tuple[str, str]] | None = None,
+        learns_reject: bool,
+    ) -> FusedIntents:
+        """A model of rows, passages (None = all) and, where they are learnt, foreign rows."""
+        number = {intent: i for i, intent in enumerate(self.classes)}
+        pairs = [(r.text, number[r.intent]) for r in learn]
+        pairs += [(text, number[intent]) for text, intent in (self.passages if passages is None else passages)]
+        if learns_reject:
+            pairs += [(r.text, len(self.classes)) for r in foreign]
+        texts = tuple(t for t, _ in pairs)
+        lesson = Lesson(
+            texts=texts,
+            targets=tuple(n for _, n in pairs),
+            classes=self.classes,
+            learns_reject=learns_reject,
+            vectors=self.vectors.of(texts),
+            sentence_dim=self.vectors.sentence_dim,
+        )
+        return train(lesson, self.members, self.recipe, self.table)
+
+
+def measure(division: Division, course: Course, final: FusedIntents) -> Measured:
     """Figures of every calibration row by a model that did not learn it: the final one, or one fitted for that."""
-    number = {intent: i for i, intent in enumerate(classes)}
-    inside = [(final.measure(r.text), number[r.intent]) for r in division.check]
-    outside = [final.measure(r.text) for r in division.foreign_check]
+    number = {intent: i for i, intent in enumerate(course.classes)}
+
+    def of(model: FusedIntents, rows: Iterable[Example]) -> list[Raw]:
+        return [model.measure(r.text, course.vectors.one(r.text)) for r in rows]
+
+    inside, targets = of(final, division.check), [number[r.intent] for r in division.check]
+    outside = of(final, division.foreign_check)
     if not division.learns_reject:
-        outside += [final.measure(r.text) for r in division.foreign]
+        outside += of(final, division.foreign)
     for turn in range(division.rounds):
         rest = [r for r in division.learn if division.folds[r] != turn]
         known = {r.intent for r in rest}
         if len(known) < 2:
             continue
         others = [r for r in division.foreign if division.folds[r] != turn]
-        of_known = [p for p in passages if p[1] in known]
-        model = train(training_set(rest, others, of_known, classes, learns_reject=division.learns_reject), recipe)
+        of_known = [p for p in course.passages if p[1] in known]
+        model = course.train(rest, others, passages=of_known, learns_reject=division.learns_reject)
         held = [r for r in division.learn if division.folds[r] == turn and r.intent in known]
-        inside += [(model.measure(r.text), number[r.intent]) for r in held]
+        inside += of(model, held)
+        targets += [number[r.intent] for r in held]
         if division.learns_reject:
-            outside += [model.measure(r.text) for r in division.foreign if division.folds[r] == turn]
-    return Measured(tuple(raw for raw, _ in inside), tuple(n for _, n in inside), tuple(outside))
+            outside += of(model, [r for r in division.foreign if division.folds[r] == turn])
+    return Measured(tuple(inside), tuple(targets), tuple(outside))
 
 
 def _folds(rows: Sequence[Example], count: int) -> dict[Example, int]:
@@ -123,8 +170,8 @@ def _folds(rows: Sequence[Example], count: int) -> dict[Example, int]:
     folds: dict[Example, int] = {}
     for intent, members in by_intent.items():
         # intents start at different folds, or small ones would all lack rows in the same
-        start = int(_digest(intent)[:8], 16)
-        ordered = sorted(members, key=lambda r: (_digest(r.id), r.text))
+        start = int(digest(intent)[:8], 16)
+        ordered = sorted(members, key=lambda r: (digest(r.id), r.text))
         folds |= {row: (start + rank) % count for rank, row in enumerate(ordered)}
     return folds
 
@@ -135,5 +182,6 @@ def _usable(learn: Sequence[Example], folds: Mapping[Example, int]) -> int:
     return sum(folds[r] == 0 and rows[r.intent] > 1 for r in learn)
 
 
-def _digest(text: str) -> str:
+def digest(text: str) -> str:
+    """Sha256 of a text, hex: an order that has nothing to do with what it says."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
@@ -13,20 +14,19 @@ from noria.records import SMALL_TALK
 
 
 class ThresholdDecider:
-    """A Decider: the scope gate first, then confidence, then whether two or three intents hold enough probability.
+    """A Decider: the scope gate first, then confidence, then whether few intents are all that it can be.
 
     Args:
         classes: of the intent model.
         scope_threshold: scores below are out of scope.
-        recipe: `answer_at`, `clarify_at`, `max_choices`.
+        choice: least probability of an intent to be among the choices; see `fit_choice`.
+        recipe: `answer_at`, `max_choices`.
     """
 
-    def __init__(self, classes: Sequence[str], scope_threshold: float, recipe: Recipe) -> None:
+    def __init__(self, classes: Sequence[str], scope_threshold: float, choice: float, recipe: Recipe) -> None:
         self._classes, self._max_choices = tuple(classes), recipe.max_choices
-        self._scope, self._answer, self._clarify = scope_threshold, recipe.answer_at, recipe.clarify_at
-        self._thresholds = MappingProxyType(
-            {"scope": self._scope, "answer": self._answer, "clarify": self._clarify},
-        )
+        self._scope, self._answer, self._choice = scope_threshold, recipe.answer_at, choice
+        self._thresholds = MappingProxyType({"scope": self._scope, "answer": self._answer, "choice": self._choice})
 
     @property
     def thresholds(self) -> Mapping[str, float]:
@@ -45,16 +45,29 @@ class ThresholdDecider:
         return Decided("handoff", in_scope=not small_talk)
 
     def _choices(self, probabilities: Floats) -> tuple[str, ...]:
-        """The fewest likeliest intents (two or more) that hold enough probability; none where it takes too many."""
+        """The intents that are likely enough, two at least, best first; none where they are too many to ask about."""
+        if self._classes[int(probabilities.argmax())] == SMALL_TALK:
+            return ()
         chosen: list[str] = []
-        held = 0.0
-        for i in np.argsort(-probabilities, kind="stable")[: self._max_choices + 1]:
+        for i in np.argsort(-probabilities, kind="stable"):
+            if len(chosen) > 1 and probabilities[i] < self._choice:
+                break
             if self._classes[i] == SMALL_TALK:
                 continue
             chosen.append(self._classes[i])
-            held += float(probabilities[i])
             if len(chosen) > self._max_choices:
                 return ()
-            if len(chosen) > 1 and held >= self._clarify:
-                return tuple(chosen)
-        return ()
+        return tuple(chosen) if len(chosen) > 1 else ()
+
+
+def fit_choice(right: Sequence[float], miss: float) -> float:
+    """The least probability of a choice with which a set of choices misses the right intent at most that often.
+
+    Split conformal (Vovk et al. 2005): it holds for queries that are exchangeable with the calibration rows.
+
+    Args:
+        right: (n,) probability of the right intent of each calibration row in scope.
+        miss: share of in-scope queries.
+    """
+    rank = math.floor(miss * (len(right) + 1))
+    return sorted(right)[rank - 1] if rank else 0.0

@@ -6,14 +6,21 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
+import numpy as np
+
 from noria.agent.agent import Agent
-from noria.agent.calibration import Division, Measured, divide, measure, training_set
-from noria.agent.decision import ThresholdDecider
+from noria.agent.calibration import Course, Division, Measured, Vectors, divide, measure
+from noria.agent.decision import ThresholdDecider, fit_choice
+from noria.agent.encoding import Encoder
 from noria.agent.heads.confidence import fit_confidence
-from noria.agent.heads.intent import NgramSvm, fit_temperature, train
+from noria.agent.heads.fusion import fit_fusion
+from noria.agent.heads.intent import FusedIntents, Raw
 from noria.agent.heads.scope import fit_scope
+from noria.agent.members.tokens import TokenTable
+from noria.agent.protocols import Floats
+from noria.agent.ranking import Citation
 from noria.agent.recipe import Recipe
-from noria.agent.retrieval import ArticleFinder
+from noria.agent.retrieval import ArticleFinder, fit_finder
 from noria.errors import DataError, Problem
 from noria.records import RESERVED_INTENTS, SMALL_TALK, Article, Example
 
@@ -22,16 +29,26 @@ MOST_PASSAGES = 12
 MOST_INTENTS = 3
 """An article that answers more intents than this says little of any one of them."""
 
+_NAME_WORDS = re.compile(r"[^\W\d_]{2,}")
 _SENTENCE_END = re.compile(r"(?<=[.;!?])\s+")
 
 
-def fit(examples: Sequence[Example], articles: Sequence[Article], recipe: Recipe) -> Agent:
-    """An agent fitted on examples; the same rows in any order, articles and recipe give the same agent.
+def fit(
+    examples: Sequence[Example],
+    articles: Sequence[Article],
+    recipe: Recipe,
+    encoder: Encoder | None = None,
+    citations: Sequence[Citation] = (),
+) -> Agent:
+    """An agent fitted on examples; the same rows in any order, articles, recipe and encoder give the same agent.
 
     Args:
         examples: rows of the split "test" are left out; those of "val" only calibrate when there are enough of them.
         articles: what it may answer with; may be empty.
         recipe: settings.
+        encoder: what makes vectors of texts; one with a memory saves the time of encoding rows again. None = n-grams
+            alone, whatever the line-up; the agent's `warnings` say so.
+        citations: which articles answered earlier questions; the ranking of articles learns from them.
 
     Raises:
         DataError: fewer than two intents in scope, or a single row of every intent.
@@ -39,22 +56,60 @@ def fit(examples: Sequence[Example], articles: Sequence[Article], recipe: Recipe
     rows = sorted((e for e in examples if e.split != "test"), key=lambda e: (e.id, e.text, e.intent, e.split or ""))
     _check(rows)
     division = divide(rows, recipe)
-    classes = sorted({r.intent for r in division.learn})
-    passages = _passages(articles, set(classes) - RESERVED_INTENTS) if recipe.learn_from_articles else []
-    learnt = training_set(division.learn, division.foreign, passages, classes, learns_reject=division.learns_reject)
-    model = train(learnt, recipe)
-    measured = measure(division, passages, classes, model, recipe)
-    model = model.with_temperature(fit_temperature(measured.inside, measured.targets))
-    return _assemble(model, measured, articles, recipe, _facts(division, measured, len(passages)))
+    classes = tuple(sorted({r.intent for r in division.learn}))
+    passages = named(division.learn, recipe.names_up_to)
+    passages += _passages(articles, set(classes) - RESERVED_INTENTS) if recipe.learn_from_articles else []
+    members, encoder, warnings = line_up(recipe, encoder)
+    table = None
+    if encoder is not None and recipe.lineup == "fast":
+        table, encoder = TokenTable.distil(encoder, [r.text for r in division.learn], recipe), None
+    vectors = Vectors(table or encoder, [r.text for r in rows] + [text for text, _ in passages])
+    course = Course(tuple(passages), classes, vectors, members, recipe, table)
+    model = course.train(division.learn, division.foreign, learns_reject=division.learns_reject)
+    measured = measure(division, course, model)
+    model = model.with_fusion(fit_fusion(_by_member(measured.inside), measured.targets))
+    facts = _facts(division, measured, len(passages))
+    finder = fit_finder(articles, recipe, encoder=encoder, citations=citations)
+    return _assemble(model, measured, finder, recipe, facts, encoder=encoder, warnings=warnings)
+
+
+def line_up(recipe: Recipe, encoder: Encoder | None) -> tuple[tuple[str, ...], Encoder | None, tuple[str, ...]]:
+    """Names of the members of a recipe's line-up, the encoder they need (or None), and what there is to warn of."""
+    own = (recipe.member,) if recipe.member else ()
+    if recipe.lineup == "ngrams":
+        return ("ngrams", *own), None if not own else encoder, ()
+    if encoder is None:
+        said = f"There is no sentence encoder, so the line-up {recipe.lineup!r} is n-grams alone: less accurate."
+        return ("ngrams", *own), None, (said,)
+    if recipe.lineup == "fast":  # near rows would take as long as all the rest
+        return ("ngrams", "dense", *own), encoder, ()
+    if recipe.lineup == "accurate":
+        said = "The line-up 'accurate' needs a fine-tuned encoder, which this version cannot make: it is 'default'."
+        return ("ngrams", "dense", "neighbours", *own), encoder, (said,)
+    return ("ngrams", "dense", "neighbours", *own), encoder, ()
+
+
+def _by_member(raws: Sequence[Raw]) -> list[Floats]:
+    """The logits (n, classes) of each member."""
+    stacked = np.array([raw.logits for raw in raws])
+    return list(stacked.transpose(1, 0, 2))
 
 
 def _assemble(
-    model: NgramSvm, measured: Measured, articles: Sequence[Article], recipe: Recipe, facts: dict[str, int]
+    model: FusedIntents,
+    measured: Measured,
+    finder: ArticleFinder,
+    recipe: Recipe,
+    facts: dict[str, int],
+    *,
+    encoder: Encoder | None,
+    warnings: Sequence[str],
 ) -> Agent:
     inside = [model.reading(raw) for raw in measured.inside]
     outside = [model.reading(raw) for raw in measured.outside]
     right = [reading.top == target for reading, target in zip(inside, measured.targets, strict=True)]
-    scope = fit_scope(inside, right, outside, recipe)
+    few = facts["learnt_rows"] < recipe.all_layers_from
+    scope = fit_scope(inside, right, outside, model.evidence_names, recipe, few=few)
     every = inside + outside
     confidence = fit_confidence(
         every,
@@ -63,15 +118,19 @@ def _assemble(
         right + [False] * len(outside),
         recipe,
     )
+    of_right = [float(r.probabilities[target]) for r, target in zip(inside, measured.targets, strict=True)]
+    choice = fit_choice(of_right, recipe.clarify_miss)
     return Agent(
         intent_model=model,
         scope=scope,
         confidence=confidence,
-        decider=ThresholdDecider(model.classes, scope.threshold, recipe),
-        finder=ArticleFinder(articles, recipe),
-        articles=articles,
+        decider=ThresholdDecider(model.classes, scope.threshold, choice, recipe),
+        finder=finder,
+        articles=finder.articles,
         recipe=recipe,
         facts=facts,
+        encoder=encoder,
+        warnings=warnings,
     )
 
 
@@ -104,6 +163,13 @@ def _check(rows: Sequence[Example]) -> None:
             [Problem("examples", None, "intent", message)],
             "Add a second row to at least one intent; five or more of each are a good start.",
         )
+
+
+def named(learn: Sequence[Example], up_to: int) -> list[tuple[str, str]]:
+    """(name as words, intent) of each intent in scope with few rows, in order of intent."""
+    counts = Counter(r.intent for r in learn if r.intent not in RESERVED_INTENTS)
+    named = [(" ".join(_NAME_WORDS.findall(intent)).lower(), intent) for intent in sorted(counts)]
+    return [(text, intent) for text, intent in named if text and counts[intent] <= up_to]
 
 
 def _passages(articles: Sequence[Article], intents: set[str]) -> list[tuple[str, str]]:

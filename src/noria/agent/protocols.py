@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from noria.records import Decision, Ranked
+from noria.agent.recipe import Recipe
+from noria.records import Article, Decision, Ranked
 
 Floats = npt.NDArray[np.float64]
 Floats32 = npt.NDArray[np.float32]
@@ -43,6 +44,88 @@ class Decided:
     choices: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A part as a bundle keeps it: `figures` that JSON can hold, and `arrays` by name."""
+
+    figures: Mapping[str, object]
+    arrays: Mapping[str, npt.NDArray[np.generic]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One text as the members of an intent model see it. `vector`: (dim,) by the encoder, None where there is none."""
+
+    text: str
+    ngrams: Ngrammed
+    vector: Floats32 | None
+
+
+class Ngrammed(Protocol):
+    """A text as weighted n-grams; see `heads.ngrams.Vector`."""
+
+    @property
+    def ids(self) -> Ints: ...
+
+    @property
+    def weights(self) -> Floats32: ...
+
+    @property
+    def known(self) -> float: ...
+
+    @property
+    def blank(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSet:
+    """What an intent model is fitted on.
+
+    `texts`: (n,), and `targets` the class number of each; `len(classes)` stands for "not in scope", and occurs only
+    where `learns_reject`. `matrix`: the texts' n-grams as `csr_matrix` takes them, `n_grams` columns. `vectors`: (n,
+    dim) by the encoder, None where there is none; their first `sentence_dim` columns are the usual sentence vector.
+    """
+
+    texts: tuple[str, ...]
+    targets: tuple[int, ...]
+    classes: tuple[str, ...]
+    learns_reject: bool
+    matrix: tuple[Floats32, Ints, Ints]
+    n_grams: int
+    vectors: Floats32 | None = None
+    sentence_dim: int = 0
+
+
+class Member(Protocol):
+    """One opinion on the intent; several are fused late, each refitted alone.
+
+    `logits`: (classes,), or (classes + 1,) where the last says "not in scope"; -inf is not allowed. `evidence`: further
+    figures for the scope model, higher = more in scope, in the order of `evidence_names`. A class of its own is found
+    by the entry point `member.NAME` of the group `noria.components` and also has the class methods of `MemberMaker`.
+    """
+
+    @property
+    def evidence_names(self) -> tuple[str, ...]: ...
+
+    def logits(self, query: Query) -> Floats: ...
+
+    def evidence(self, query: Query, logits: Floats) -> tuple[float, ...]: ...
+
+    def stored(self) -> Stored: ...
+
+
+class MemberMaker(Protocol):
+    """What makes members: their class, by two class methods."""
+
+    def train(self, rows: TrainingSet, recipe: Recipe) -> Member:
+        """A member fitted on rows in the order given; same rows, same member, to the bit."""
+        ...
+
+    def load(self, stored: Stored, classes: Sequence[str], recipe: Recipe) -> Member:
+        """The member that was stored."""
+        ...
+
+
 class IntentModel(Protocol):
     """Tells intents apart. `classes`: the intents in scope and, where there are examples of it, small talk; sorted."""
 
@@ -52,7 +135,7 @@ class IntentModel(Protocol):
     @property
     def evidence_names(self) -> tuple[str, ...]: ...
 
-    def read(self, text: str) -> Reading: ...
+    def read(self, text: str, vector: Floats32 | None = None) -> Reading: ...
 
 
 class ScopeModel(Protocol):
@@ -63,11 +146,19 @@ class ScopeModel(Protocol):
 
     def score(self, reading: Reading) -> float: ...
 
+    def p_value(self, score: float) -> float:
+        """Share of in-scope queries that score no higher (conformal: at most `a` of them have a p-value up to `a`)."""
+        ...
+
+    def stored(self) -> Stored: ...
+
 
 class ConfidenceModel(Protocol):
     """The probability that the top intent is right, out-of-scope traffic counted as wrong."""
 
     def confidence(self, reading: Reading, scope_score: float) -> float: ...
+
+    def stored(self) -> Stored: ...
 
 
 class Decider(Protocol):
@@ -80,6 +171,22 @@ class Decider(Protocol):
 
 
 class Retriever(Protocol):
-    """Finds articles for a text among those that an account may see; `intents`: probability of each likely intent."""
+    """Finds articles for a text among those that a reader may see; `intents`: probability of each likely intent.
 
-    def find(self, text: str, account: str, intents: Mapping[str, float], limit: int) -> tuple[Ranked, ...]: ...
+    `audience`: groups that the reader belongs to. `vector`: what the encoder made of the text, where there is one.
+    """
+
+    def find(
+        self,
+        text: str,
+        account: str,
+        intents: Mapping[str, float],
+        limit: int,
+        *,
+        audience: Collection[str] = (),
+        vector: Floats32 | None = None,
+    ) -> tuple[Ranked, ...]: ...
+
+    def with_articles(self, articles: Iterable[Article]) -> Retriever:
+        """The same over other articles; only what changed is computed anew."""
+        ...

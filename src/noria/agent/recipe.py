@@ -16,12 +16,22 @@ from noria.errors import UsageError, nearest
 class Recipe:
     """How an agent is fitted and how it decides.
 
+    `lineup`: which members have an opinion on the intent. `ngrams`: n-grams alone; `fast`: with a table of word
+    vectors distilled from the encoder; `default`: with the encoder's vectors; `accurate`: with a fine-tuned encoder
+    too. Without an encoder every line-up is `ngrams`. `member`: one more member, of an installed package (its entry
+    point `member.NAME` in the group `noria.components`).
+
     Features: `word_max_n` longest word n-gram; `char_min_n` to `char_max_n` character n-grams inside words; an n-gram
     counts when at least `word_min_df` or `char_min_df` texts have it; `learn_from_articles`: sentences of articles that
     all accounts may see are learnt as examples of the intents that the articles answer.
 
     Intents: `seed`, `svm_c` (soft margin: smaller = smoother), `class_balance` (`balanced`: rare intents weigh as much
-    as frequent ones).
+    as frequent ones); `names_up_to`: the name of an intent with at most so many rows is learnt as a row of it.
+
+    Vectors: `layers`: columns that the linear head learns from: those of the `last` layer, of `all`, or (`auto`) of all
+    from `all_layers_from` learnt rows on. `dense_c`: smaller = smoother. `neighbour_reach`: cosine distance at which a
+    neighbour's vote is worth 1/e; from `all_layers_from` rows on they lie on `neighbour_axes` main axes.
+    `table_axes`: figures of a word in the table of the line-up `fast`.
 
     Scope: `min_oos_rows`: from so many out-of-scope and irrelevant rows on they are learnt from. `max_false_rejects`:
     largest share of in-scope queries that the gate may reject, on calibration rows. `gate`: `balance` rejects fewer
@@ -31,13 +41,16 @@ class Recipe:
     Calibration: below `crossfit_below` training rows every one of them serves it by `calibration_folds` cross-fits;
     above, the validation rows do, or a fifth held out where there are too few of them.
 
-    Decision: `answer_at` least confidence to answer; `clarify_at` least probability of the choices together, at most
-    `max_choices` of them.
+    Decision: `answer_at` least confidence to answer; below, the user is asked where at most `max_choices` intents make
+    a set that misses the right one in a share `clarify_miss` of in-scope queries.
 
     Articles: `articles_shown`; `bm25_k1`, `bm25_b`; `title_weight` times the title counts; `intent_bonus`: what a link
-    to a certain intent is worth beside the best text match (1).
+    to a certain intent is worth beside the best text match (1). `rank_for` `specific`: articles that are cited for
+    nearly every question (at least `generic_share` of all, such as "clear the cache") come after all others.
     """
 
+    lineup: Literal["fast", "default", "accurate", "ngrams"] = "default"
+    member: str = ""
     seed: int = 0
     word_max_n: int = 2
     char_min_n: int = 2
@@ -47,6 +60,13 @@ class Recipe:
     learn_from_articles: bool = True
     svm_c: float = 0.5
     class_balance: Literal["balanced", "none"] = "balanced"
+    names_up_to: int = 20
+    layers: Literal["auto", "last", "all"] = "auto"
+    all_layers_from: int = 2000
+    dense_c: float = 10.0
+    neighbour_reach: float = 0.05
+    neighbour_axes: int = 64
+    table_axes: int = 256
     min_oos_rows: int = 20
     max_false_rejects: float = 0.04
     gate: Literal["balance", "false_rejects"] = "balance"
@@ -54,13 +74,15 @@ class Recipe:
     crossfit_below: int = 2000
     calibration_folds: int = 3
     answer_at: float = 0.4
-    clarify_at: float = 0.5
+    clarify_miss: float = 0.02
     max_choices: int = 3
     articles_shown: int = 3
     bm25_k1: float = 1.2
     bm25_b: float = 0.75
     title_weight: int = 3
     intent_bonus: float = 2.0
+    rank_for: Literal["specific", "all"] = "specific"
+    generic_share: float = 0.04
 
     def __post_init__(self) -> None:
         for name, (low, high) in _LIMITS.items():
@@ -97,19 +119,26 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "word_min_df": (1, 1000),
     "char_min_df": (1, 1000),
     "svm_c": (1e-6, 1e6),
+    "names_up_to": (0, 1_000_000),
+    "all_layers_from": (0, 1_000_000),
+    "dense_c": (1e-6, 1e6),
+    "neighbour_reach": (1e-3, 10),
+    "neighbour_axes": (1, 100_000),
+    "table_axes": (1, 100_000),
     "min_oos_rows": (1, 1_000_000),
     "max_false_rejects": (0, 0.5),
     "expected_oos_share": (0.001, 0.9),
     "crossfit_below": (0, 1_000_000),
     "calibration_folds": (2, 20),
     "answer_at": (0, 1),
-    "clarify_at": (0, 1),
+    "clarify_miss": (0, 0.5),
     "max_choices": (2, 10),
     "articles_shown": (0, 100),
     "bm25_k1": (0, 100),
     "bm25_b": (0, 1),
     "title_weight": (0, 100),
     "intent_bonus": (0, 1000),
+    "generic_share": (0, 1),
 }
 
 
@@ -128,4 +157,4 @@ def _checked(name: str, value: Any, kind: Any) -> Any:
     return value
 
 
-_WORDS = {int: "a whole number", float: "a number", bool: "true or false"}
+_WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}

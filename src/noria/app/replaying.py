@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from noria import build, release
 from noria.app.home import Home
 from noria.app.performance import performance, replay_view, save_replay
@@ -118,10 +120,20 @@ def summary(view: Mapping[str, Any], report: Path) -> str:
 
 def _first_release(home: Home, stores: Stores, name: str, time_ms: int) -> None:
     house = open_house(home, stores)
-    candidate, _ = build.train(
-        stores, name, articles_ref=None, recipe=house.policy.recipe, time_ms=time_ms, code=house.code, clock=house.clock
+    encoder, why = house.encoder()
+    candidate, agent = build.train(
+        stores,
+        name,
+        articles_ref=None,
+        recipe=house.policy.recipe,
+        time_ms=time_ms,
+        code=house.code,
+        clock=house.clock,
+        encoder=encoder,
     )
-    verdict = release.consider(stores, candidate, [], house.policy.gate, time_ms=time_ms)
+    for warning in filter(None, (why, *agent.warnings)):
+        click.echo(f"warning: {warning}", err=True)
+    verdict = release.consider(stores, candidate, [], house.policy.gate, time_ms=time_ms, encoders=house.encoders)
     if verdict.kind != "promote":
         raise StateError(f"the first model cannot go live: {verdict.reason}")
     release.roll_out(stores, candidate, verdict, time_ms=time_ms)

@@ -22,6 +22,9 @@ TEMPLATE = """\
 # any key of the recipe, e.g.
 # max_false_rejects = 0.04
 
+[encoder]
+# spec = "minilm"            # what makes vectors of texts (docs/encoders.md); "none": n-grams alone
+
 [label]
 # daily_budget = 40          # label tasks a day
 
@@ -46,6 +49,13 @@ TEMPLATE = """\
 
 
 @dataclass(frozen=True, slots=True)
+class EncoderChoice:
+    """Which encoder new agents are trained with."""
+
+    spec: str = "minilm"
+
+
+@dataclass(frozen=True, slots=True)
 class ServeSettings:
     """Where the server listens."""
 
@@ -66,6 +76,7 @@ class Settings:
     """All sections; `agent` is the recipe's mapping, checked by the agent room."""
 
     agent: Mapping[str, Any] = field(default_factory=dict)
+    encoder: EncoderChoice = field(default_factory=EncoderChoice)
     label: Mapping[str, Any] = field(default_factory=dict)
     monitor: Mapping[str, Any] = field(default_factory=dict)
     update: Mapping[str, Any] = field(default_factory=dict)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from noria.agent import Agent, Recipe, fit, pack
+from noria.agent.encoding import Encoder
 from noria.build.evaluation import score_rows
 from noria.records import Candidate, DataVersion, Example
 
@@ -25,6 +26,7 @@ def train(
     code: Mapping[str, str],
     experiment: str = "agent",
     clock: Callable[[], float],
+    encoder: Encoder | None = None,
 ) -> tuple[Candidate, Agent]:
     """Trains on a version of an examples table, pins the data, keeps the bundle and tracks the run.
 
@@ -37,6 +39,7 @@ def train(
         code: facts on the code (version, git commit), tracked with the run.
         experiment: the tracker's experiment.
         clock: seconds, for the training time.
+        encoder: what makes vectors of texts; None = n-grams alone, of which the agent's `warnings` tell.
 
     Raises:
         NotFound: no such table. UsageError: no such version. DataError: the examples cannot train an agent.
@@ -46,14 +49,15 @@ def train(
     _, rows = lake.examples(examples_at.name, examples_at.version)
     articles = lake.articles(articles_at.name, articles_at.version)[1] if articles_at else []
     started = clock()
-    agent = fit(rows, articles, recipe)
+    agent = fit(rows, articles, recipe, encoder)
     seconds = clock() - started
     files = pack(agent)
     sha256 = stores.blobs.put(files)
     metrics = {"train_seconds": seconds, "train_rows": float(sum(r.split != "test" for r in rows))}
     metrics |= {"bundle_bytes": float(sum(map(len, files.values()))), "intents": float(len(agent.intents))}
     metrics |= {f"val.{k}": v for k, v in score_rows(agent, [r for r in rows if r.split == "val"]).items()}
-    tag = _tag(stores, examples_at, recipe)
+    needs = {"spec": agent.encoder.spec, "fingerprint": agent.encoder.fingerprint} if agent.encoder else {}
+    tag = _tag(stores, examples_at, recipe.to_dict() | ({"encoder": needs["fingerprint"]} if needs else {}))
     data: list[tuple[str, DataVersion, str]] = [("train", examples_at, f"examples/{examples_at.name}")]
     if articles_at:
         data.append(("articles", articles_at, f"articles/{articles_at.name}"))
@@ -62,7 +66,9 @@ def train(
     run_id = stores.tracker.record(
         experiment=experiment,
         tag=tag,
-        params={k: json.dumps(v) for k, v in recipe.to_dict().items()} | {f"code.{k}": v for k, v in code.items()},
+        params={k: json.dumps(v) for k, v in recipe.to_dict().items()}
+        | {f"code.{k}": v for k, v in code.items()}
+        | {f"encoder.{k}": v for k, v in needs.items()},
         metrics=metrics,
         data=data,
         artifacts={"manifest.json": files["manifest.json"], "bundle.txt": f"blobs/{sha256}\n".encode()},
@@ -108,9 +114,9 @@ def _articles(stores: Stores, examples_ref: str, articles_ref: str | None) -> Da
     return same[0] if same else None
 
 
-def _tag(stores: Stores, examples: DataVersion, recipe: Recipe) -> str:
-    """`DATA-vVERSION-RECIPE-N`: readable, and free in the tracker."""
-    digest = hashlib.sha256(json.dumps(recipe.to_dict(), sort_keys=True).encode()).hexdigest()[:6]
+def _tag(stores: Stores, examples: DataVersion, settings: Mapping[str, object]) -> str:
+    """`DATA-vVERSION-SETTINGS-N`: readable, and free in the tracker."""
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:6]
     stem = f"{examples.name}-v{examples.version}-{digest}"
     taken = stores.tracker.tags()
     number = 1

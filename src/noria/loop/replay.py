@@ -81,7 +81,7 @@ def replay(
     if not any(row.intent and row.intent not in RESERVED_INTENTS for row in stream):
         problem = Problem("stream", None, "intent", "no query has an intent, so success cannot be told.")
         raise DataError([problem], "Replay needs a stream whose queries (or a part) carry `intent`.")
-    frozen = agent = load_agent(stores, live.candidate)
+    frozen = agent = load_agent(stores, live.candidate, house.encoders)
     truth = {row.id: row for row in stream}
     people = _People(policy, min(row.time_ms for row in stream))
     days: list[ReplayDay] = []
@@ -100,7 +100,7 @@ def replay(
         turns.append(done)
         now_live = stores.journal.current_release()
         if now_live is not None and now_live.release != live.release:
-            live, agent = now_live, load_agent(stores, now_live.candidate)
+            live, agent = now_live, load_agent(stores, now_live.candidate, house.encoders)
         if progress is not None:
             progress(day)
     return Replayed(tuple(days), tuple(turns), labels)

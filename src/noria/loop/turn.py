@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from noria import build, label, monitor, release, update
 from noria.agent import Recipe
+from noria.agent.bundle import Encoders
+from noria.agent.encoding import Encoder
 from noria.errors import NoRelease
 from noria.label import SamplingPolicy
 from noria.monitor import AlarmPolicy
@@ -44,15 +46,26 @@ class LoopPolicy:
     update: UpdatePolicy = field(default_factory=UpdatePolicy)
 
 
+def no_encoder() -> tuple[Encoder | None, str]:
+    """Train without an encoder."""
+    return None, ""
+
+
 @dataclass(frozen=True, slots=True)
 class House:
-    """What a turn works with. `clock`: seconds, for receipts and training times only. `code`: facts on the code."""
+    """What a turn works with.
+
+    `clock`: seconds, for receipts and training times only. `code`: facts on the code. `encoders`: gives the encoder of
+    a spec, for agents that need one. `encoder`: the one to train with, or None and why there is none.
+    """
 
     stores: Stores
     desk: LabelDesk
     policy: LoopPolicy
     clock: Callable[[], float]
     code: Mapping[str, str] = field(default_factory=dict)
+    encoders: Encoders | None = None
+    encoder: Callable[[], tuple[Encoder | None, str]] = no_encoder
 
 
 def turn(house: House, *, now_ms: int, turn_id: str) -> TurnReceipt:
@@ -77,10 +90,10 @@ def turn(house: House, *, now_ms: int, turn_id: str) -> TurnReceipt:
     timer.add(Receipt("update", {"labels": len(plan.label_ids), "backlog": len(plan.backlog)}, {"plan": plan.reason}))
     verdict: Verdict | None = None
     if plan.retrain:
-        candidate = _candidate(house, live, judged, plan, now_ms)
-        timer.add(Receipt("build", {"rows": candidate.examples.rows}, {"tag": candidate.tag}))
+        candidate, warnings = _candidate(house, live, judged, plan, now_ms)
+        timer.add(Receipt("build", {"rows": candidate.examples.rows}, {"tag": candidate.tag}, warnings=warnings))
         fresh = fresh_rows(house, judged, candidate, now_ms)
-        verdict = release.consider(stores, candidate, fresh, policy.gate, time_ms=now_ms)
+        verdict = release.consider(stores, candidate, fresh, policy.gate, time_ms=now_ms, encoders=house.encoders)
         if verdict.kind == "promote":
             live = release.roll_out(stores, candidate, verdict, time_ms=now_ms)
         ids = {"verdict": verdict.kind, "reason": verdict.reason, "release": live.release}
@@ -123,8 +136,10 @@ def scope_of(stores: Stores, candidate: Candidate) -> set[str]:
     return {row.intent for row in rows} - RESERVED_INTENTS
 
 
-def _candidate(house: House, live: Release, judged: Sequence[Judged], plan: Plan, now_ms: int) -> Candidate:
-    """Labels become rows of a new data version, and the data a candidate."""
+def _candidate(
+    house: House, live: Release, judged: Sequence[Judged], plan: Plan, now_ms: int
+) -> tuple[Candidate, tuple[str, ...]]:
+    """Labels become rows of a new data version, and the data a candidate; with what there is to warn of."""
     chosen = set(plan.label_ids)
     rows = label.corrected(
         [j for j in judged if j.label.label_id in chosen], scope_of(house.stores, live.candidate), plan.new_intents
@@ -133,7 +148,8 @@ def _candidate(house: House, live: Release, judged: Sequence[Judged], plan: Plan
     note = {"source": "labels", "why": plan.reason}
     examples = build.extend_examples(house.stores, name, rows, note=note, time_ms=now_ms)
     articles = live.candidate.articles
-    candidate, _ = build.train(
+    encoder, why = house.encoder()
+    candidate, agent = build.train(
         house.stores,
         examples.ref,
         articles_ref=articles.name if articles else None,
@@ -141,8 +157,9 @@ def _candidate(house: House, live: Release, judged: Sequence[Judged], plan: Plan
         time_ms=now_ms,
         code=house.code,
         clock=house.clock,
+        encoder=encoder,
     )
-    return candidate
+    return candidate, (*((why,) if why else ()), *agent.warnings)
 
 
 class _Timer:

@@ -34,7 +34,10 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Article:
-    """A knowledge article; `intents` are the intents it answers (may be empty), `account` None = for all accounts."""
+    """A knowledge article; `intents` are the intents it answers (may be empty), `account` None = for all accounts.
+
+    `audience`: groups of readers who may see it, such as "agents"; None = everybody of the account.
+    """
 
     article_id: str
     title: str
@@ -42,6 +45,7 @@ class Article:
     intents: tuple[str, ...] = ()
     domain: str | None = None
     account: str | None = None
+    audience: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from noria.agent import Agent, unpack
+from noria.agent.bundle import Encoders
 from noria.errors import DataError, NotFound, Problem, StateError, UsageError
 from noria.records import Candidate, Example, LedgerEntry, Release, Verdict
 from noria.release.gate import GatePolicy, judge
@@ -43,7 +44,13 @@ def frozen_basket(stores: Stores, candidate: Candidate, time_ms: int) -> list[Ex
 
 
 def consider(
-    stores: Stores, candidate: Candidate, fresh: Sequence[Example], policy: GatePolicy, *, time_ms: int
+    stores: Stores,
+    candidate: Candidate,
+    fresh: Sequence[Example],
+    policy: GatePolicy,
+    *,
+    time_ms: int,
+    encoders: Encoders | None = None,
 ) -> Verdict:
     """Holds a candidate against the champion and writes a refusal or a hold to the ledger.
 
@@ -53,6 +60,7 @@ def consider(
         fresh: labelled production queries that neither agent was trained on.
         policy: the gate's limits.
         time_ms: when.
+        encoders: gives the encoder of a spec, for agents that need one.
 
     Returns:
         The verdict; a promotion is written by `roll_out`.
@@ -61,8 +69,8 @@ def consider(
     if live is not None and live.candidate.tag == candidate.tag:
         raise UsageError(f"{candidate.tag} is live already as {live.release}.")
     basket = frozen_basket(stores, candidate, time_ms)
-    champion = load_agent(stores, live.candidate) if live else None
-    verdict = judge(load_agent(stores, candidate), champion, basket, fresh, policy)
+    champion = load_agent(stores, live.candidate, encoders) if live else None
+    verdict = judge(load_agent(stores, candidate, encoders), champion, basket, fresh, policy)
     if verdict.kind != "promote":
         stores.journal.record_release(
             kind=verdict.kind, time_ms=time_ms, release=None, candidate=candidate, evidence=evidence(verdict)
@@ -85,11 +93,14 @@ def roll_out(stores: Stores, candidate: Candidate, verdict: Verdict, *, time_ms:
     return stores.journal.release(name)
 
 
-def roll_back(stores: Stores, to: str | None, *, why: str, time_ms: int) -> LedgerEntry:
+def roll_back(
+    stores: Stores, to: str | None, *, why: str, time_ms: int, encoders: Encoders | None = None
+) -> LedgerEntry:
     """Makes an earlier release live again: the one named, or the one that was live before.
 
     Raises:
-        StateError: there is nothing to go back to. NotFound: no such release. UsageError: it is live already.
+        StateError: there is nothing to go back to, or it cannot be loaded. NotFound: no such release.
+        UsageError: it is live already.
     """
     live = stores.journal.current_release()
     if live is None:
@@ -103,16 +114,20 @@ def roll_back(stores: Stores, to: str | None, *, why: str, time_ms: int) -> Ledg
     target = stores.journal.release(to)
     if target.release == live.release:
         raise UsageError(f"{to} is live already.")
-    load_agent(stores, target.candidate)
+    load_agent(stores, target.candidate, encoders)
     facts = {"from": live.release, "reason": why}
     return stores.journal.record_release(
         kind="rollback", time_ms=time_ms, release=to, candidate=target.candidate, evidence=facts
     )
 
 
-def load_agent(stores: Stores, candidate: Candidate) -> Agent:
-    """The candidate's agent, from its bundle, every hash verified."""
-    return unpack(stores.blobs.get(candidate.bundle_sha256))
+def load_agent(stores: Stores, candidate: Candidate, encoders: Encoders | None = None) -> Agent:
+    """The candidate's agent, from its bundle, every hash verified; `encoders` gives the encoder of a spec.
+
+    Raises:
+        StateError: the bundle is missing or damaged, or needs an encoder that is not there.
+    """
+    return unpack(stores.blobs.get(candidate.bundle_sha256), encoders)
 
 
 def evidence(verdict: Verdict) -> Mapping[str, Any]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from noria.agent import Agent, unpack
+from noria.agent.bundle import Encoders
 from noria.errors import NoRelease
 from noria.records import Answer, Article, Feedback, Prediction, Query
 from noria.stores.journal import GroupCommit
@@ -33,10 +34,11 @@ class Service:
     Args:
         stores: journal and bundles.
         clock: seconds, monotonic, for latencies.
+        encoders: gives the encoder of a spec, for releases that need one.
     """
 
-    def __init__(self, stores: Stores, clock: Callable[[], float]) -> None:
-        self._stores, self._clock = stores, clock
+    def __init__(self, stores: Stores, clock: Callable[[], float], encoders: Encoders | None = None) -> None:
+        self._stores, self._clock, self._encoders = stores, clock, encoders
         self._commit = GroupCommit(stores.journal)
         self._live: _Live | None = None
         self._swap = threading.Lock()
@@ -90,7 +92,7 @@ class Service:
             current = self._stores.journal.current_release()
             if current is None or (self._live and self._live.release == current.release):
                 return False
-            agent = unpack(self._stores.blobs.get(current.candidate.bundle_sha256))
+            agent = unpack(self._stores.blobs.get(current.candidate.bundle_sha256), self._encoders)
             agent.answer("warm up")
             self._live = _Live(current.release, agent)
             return True

@@ -93,7 +93,7 @@ class Blobs:
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
         for name, data in files.items():
-            _write_synced(part / name, data)
+            write_synced(part / name, data)
         # Without these two the rename could be on disk before what it names.
         _sync_folder(part)
         try:
@@ -110,7 +110,7 @@ def write_file(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
     try:
-        _write_synced(part, data)
+        write_synced(part, data)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
@@ -122,7 +122,8 @@ def _address(files: Mapping[str, bytes]) -> str:
     return hashlib.sha256(json.dumps(listing, separators=(",", ":")).encode()).hexdigest()
 
 
-def _write_synced(path: Path, data: bytes) -> None:
+def write_synced(path: Path, data: bytes) -> None:
+    """Writes a file and waits until it is on disk."""
     with path.open("wb") as file:
         file.write(data)
         file.flush()

@@ -100,6 +100,8 @@ def commit(
         table,
         data,
         mode=mode,
+        # A table made before a field came to be takes the new column on; old rows have nothing there.
+        schema_mode="merge",
         # With even one retry delta-rs would rebase an append onto rows not seen here: keys twice, wrong sha256.
         commit_properties=CommitProperties(
             custom_metadata={"userMetadata": json.dumps(facts, sort_keys=True)}, max_commit_retries=0

@@ -49,10 +49,13 @@ class TableKind(Generic[R]):
 
     def from_arrow(self, table: pa.Table) -> list[R]:
         """The records of an Arrow table, in the kind's order of reading."""
-        columns = [table.column(field.name).to_pylist() for field in self.schema]
+        # A version written before a field came to be has no such column: the field was None in every row.
+        absent = [None] * table.num_rows
+        present = set(table.column_names)
+        columns = [table.column(f.name).to_pylist() if f.name in present else absent for f in self.schema]
         for index, field in enumerate(self.schema):
             if pa.types.is_list(field.type):
-                columns[index] = [tuple(value) for value in columns[index]]
+                columns[index] = [None if value is None else tuple(value) for value in columns[index]]
         rows = [self.make(*values) for values in zip(*columns, strict=True)]
         return sorted(rows, key=attrgetter(*self.order))
 
@@ -156,6 +159,7 @@ ARTICLES: TableKind[Article] = TableKind(
             pa.field("intents", pa.list_(pa.string()), nullable=False),
             _text("domain", optional=True),
             _text("account", optional=True),
+            pa.field("audience", pa.list_(pa.string()), nullable=True),
         ]
     ),
     key="article_id",

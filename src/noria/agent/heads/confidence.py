@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from noria.agent.heads.logistic import Linear, fit_logistic, sigmoid
+from noria.agent.heads.logistic import Linear, fit_logistic, linear_of, sigmoid
 from noria.agent.heads.scope import share_weights
-from noria.agent.protocols import Reading
+from noria.agent.protocols import Reading, Stored
 from noria.agent.recipe import Recipe
 
 
@@ -22,6 +22,14 @@ class CalibratedConfidence:
     """
 
     linear: Linear
+
+    def stored(self) -> Stored:
+        return Stored({"intercept": self.linear.intercept, "coefficients": list(self.linear.coefficients)})
+
+    @classmethod
+    def load(cls, stored: Stored) -> CalibratedConfidence:
+        """The one that was stored."""
+        return cls(linear_of(stored.figures))
 
     def confidence(self, reading: Reading, scope_score: float) -> float:
         return 0.0 if reading.blank else sigmoid(self.linear((reading.logit, scope_score)))

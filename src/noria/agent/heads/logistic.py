@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,11 @@ class Linear:
 
     def __call__(self, figures: Sequence[float]) -> float:
         return self.intercept + sum(c * x for c, x in zip(self.coefficients, figures, strict=True))
+
+
+def linear_of(told: Mapping[str, Any]) -> Linear:
+    """The one that was told as a mapping of its fields."""
+    return Linear(float(told["intercept"]), tuple(float(c) for c in told["coefficients"]))
 
 
 def sigmoid(x: float) -> float:

@@ -55,6 +55,7 @@ class Ngrams:
         self.word_idf, self.char_idf = word_idf, char_idf
         self._word_ids = {gram: i for i, gram in enumerate(self.words)}
         self._char_ids = {gram: i for i, gram in enumerate(self.chars)}
+        self._recipe = recipe
         self._word_max_n = recipe.word_max_n
         self._lengths = range(recipe.char_min_n, recipe.char_max_n + 1)
         # what a word n-gram would weigh that was never seen
@@ -74,6 +75,32 @@ class Ngrams:
         words, word_idf = _weighed(word_df, recipe.word_min_df, len(texts))
         chars, char_idf = _weighed(char_df, recipe.char_min_df, len(texts))
         return cls(words, word_idf, chars, char_idf, len(texts), recipe)
+
+    def grown(self, texts: Sequence[str]) -> tuple[Ngrams, Ints]:
+        """The vocabulary with what is new in texts, and the new number of each n-gram there was.
+
+        What was known keeps its weight; the new is weighed as if it were among the texts learnt from.
+        """
+        other = Ngrams.learn(texts, self._recipe)
+        n = 1 + self.texts
+        words = {w: i for i, w in enumerate(other.words) if w not in self._word_ids}
+        chars = {c: i for i, c in enumerate(other.chars) if c not in self._char_ids}
+
+        def added(idf: Floats, places: Sequence[int]) -> Floats:
+            counts = (1 + other.texts) / np.exp(idf[list(places)] - 1) - 1
+            return np.log(n / (1 + counts)) + 1
+
+        both = Ngrams(
+            (*self.words, *words),
+            np.concatenate((self.word_idf, added(other.word_idf, list(words.values())))),
+            (*self.chars, *chars),
+            np.concatenate((self.char_idf, added(other.char_idf, list(chars.values())))),
+            self.texts,
+            self._recipe,
+        )
+        kept = np.arange(self.size, dtype=np.int32)
+        kept[len(self.words) :] += len(words)
+        return both, kept
 
     @property
     def size(self) -> int:

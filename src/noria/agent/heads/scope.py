@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from noria.agent.heads.logistic import Linear, fit_logistic, standard
-from noria.agent.protocols import Floats, Reading
+from noria.agent.heads.logistic import Linear, fit_logistic, linear_of, standard
+from noria.agent.protocols import Floats, Reading, Stored
 from noria.agent.recipe import Recipe
+
+# Where vectors speak, the margin between intents says little more than how alike two of them are.
+_MUTE = frozenset({"margin"})
+_MUTE_ON_FEW_ROWS = frozenset({"margin", "top_logit", "known", "centroid"})
+
+LEAST_SPLIT = 200
+"""From so many calibration rows on, one half of them shapes the score and the other half sets the limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,49 +29,97 @@ class LinearScope:
 
     With out-of-scope rows to learn from, the score is the log-odds of "in scope" in the expected traffic; without, the
     sum of the evidence in standard deviations from what in-scope rows show. `floor`: the least score there is, and that
-    of a text that means nothing to the intent model.
+    of a text that means nothing to the intent model. `standing`: scores of in-scope rows that shaped nothing, sorted.
     """
 
     linear: Linear
     floor: float
     threshold: float
+    standing: tuple[float, ...]
 
     def score(self, reading: Reading) -> float:
         return self.floor if reading.blank else max(self.floor, self.linear(reading.evidence))
 
+    def p_value(self, score: float) -> float:
+        """See `ScopeModel.p_value`; the text itself counts as one of the rows."""
+        return (1 + bisect_right(self.standing, score)) / (1 + len(self.standing))
+
+    def stored(self) -> Stored:
+        linear = {"intercept": self.linear.intercept, "coefficients": list(self.linear.coefficients)}
+        figures = {"linear": linear, "floor": self.floor, "threshold": self.threshold}
+        return Stored(figures, {"standing": np.array(self.standing, np.float64)})
+
+    @classmethod
+    def load(cls, stored: Stored) -> LinearScope:
+        """The scope model that was stored."""
+        told = cast("Mapping[str, Any]", stored.figures)
+        standing = tuple(stored.arrays["standing"].tolist())
+        return cls(linear_of(told["linear"]), float(told["floor"]), float(told["threshold"]), standing)
+
 
 def fit_scope(
-    inside: Sequence[Reading], served: Sequence[bool], outside: Sequence[Reading], recipe: Recipe
+    inside: Sequence[Reading],
+    served: Sequence[bool],
+    outside: Sequence[Reading],
+    names: Sequence[str],
+    recipe: Recipe,
+    *,
+    few: bool = False,
 ) -> LinearScope:
     """The scope model from calibration rows that the intent model did not learn.
+
+    The limit is split conformal (Vovk et al. 2005): rows that set it shape nothing else, so of queries exchangeable
+    with them at most `max_false_rejects` are rejected on average, whatever the score is worth. With fewer than 200 rows
+    all do both, and the share holds only about.
 
     Args:
         inside: readings of rows in scope (and small talk), at least one.
         served: for each, whether the top intent is right: no harm is done by rejecting the others.
         outside: readings of out-of-scope and irrelevant rows; fewer than `min_oos_rows` are too few to learn from.
+        names: of the evidence.
         recipe: limits.
+        few: whether the intent model had few rows (`all_layers_from`): then what words and centroids say is mostly
+            noise, and vectors are heard alone.
     """
-    figures = np.array([r.evidence for r in inside], np.float64)
+    split = len(inside) >= LEAST_SPLIT
+    shaping, standing = (inside[::2], inside[1::2]) if split else (inside, inside)
     learns = len(outside) >= recipe.min_oos_rows
-    if learns:
-        every = np.vstack((figures, np.array([r.evidence for r in outside], np.float64)))
-        truth = np.concatenate((np.ones(len(inside)), np.zeros(len(outside))))
-        linear = fit_logistic(every, truth, share_weights(truth, recipe.expected_oos_share))
-    else:
-        mean, deviation = standard(figures)
-        linear = Linear(-float((mean / deviation).sum()), tuple(float(1 / d) for d in deviation))
+    linear = _linear(shaping, outside if learns else (), names, recipe, few=few)
     scores = np.array([linear(r.evidence) for r in inside])
+    own = np.sort(scores[1::2] if split else scores)
     foreign = np.array([linear(r.evidence) for r in outside])
-    highest = quantile_below(scores, recipe.max_false_rejects)
+    floor = float(min([scores.min(), *foreign])) - 1.0
+    highest = conformal_limit(own, recipe.max_false_rejects, floor)
     threshold = highest
     if learns and recipe.gate == "balance":
         threshold = _balanced(scores, np.array(served, bool), foreign, highest, recipe.expected_oos_share)
-    return LinearScope(linear, float(min(scores.min(), *foreign, threshold)) - 1.0, threshold)
+    return LinearScope(linear, min(floor, threshold - 1.0), threshold, tuple(own.tolist()[: len(standing)]))
 
 
-def quantile_below(scores: Floats, share: float) -> float:
-    """The highest of the scores under which at most `share` of them lie."""
-    return float(np.sort(scores)[int(share * len(scores))])
+def conformal_limit(scores: Floats, share: float, lowest: float) -> float:
+    """The highest limit under which a further score lies with a chance of at most `share`; `lowest` if there is none.
+
+    Args:
+        scores: (n,) sorted, exchangeable with the further one.
+    """
+    rank = math.floor(share * (len(scores) + 1))
+    return float(scores[rank - 1]) if rank else lowest
+
+
+def _linear(
+    inside: Sequence[Reading], outside: Sequence[Reading], names: Sequence[str], recipe: Recipe, *, few: bool
+) -> Linear:
+    figures = np.array([r.evidence for r in inside], np.float64)
+    if outside:
+        every = np.vstack((figures, np.array([r.evidence for r in outside], np.float64)))
+        truth = np.concatenate((np.ones(len(inside)), np.zeros(len(outside))))
+        return fit_logistic(every, truth, share_weights(truth, recipe.expected_oos_share))
+    mean, deviation = standard(figures)
+    mute = (_MUTE_ON_FEW_ROWS if few else _MUTE) if "energy" in names and "density" in names else frozenset()
+    counts = np.array([name not in mute for name in names], np.float64)
+    return Linear(
+        -float((counts * mean / deviation).sum()), tuple(float(c / d) for c, d in zip(counts, deviation, strict=True))
+    )
 
 
 def share_weights(truth: Floats, outside_share: float) -> Floats:

@@ -12,12 +12,14 @@ from noria import __version__
 from noria.errors import DataError, NoriaError
 
 COMMANDS = {
-    "init": "home", "data": "data", "train": "model", "evaluate": "model", "predict": "model",
+    "init": "preparing", "encoder": "preparing", "data": "data",
+    "train": "model", "evaluate": "model", "predict": "model",
     "release": "release", "up": "serving", "ask": "serving", "feedback": "serving", "label": "labels",
     "monitor": "loop", "update": "loop", "turn": "loop", "replay": "replay", "demo": "replay",
 }  # fmt: skip
 SUMMARIES = {
     "init": "Make a home folder.",
+    "encoder": "Add and look at sentence encoders.",
     "data": "Add and look at data in the lake.",
     "train": "Train a candidate on a version of the data.",
     "evaluate": "Score a model on labelled rows.",

@@ -36,12 +36,13 @@ def train(
     import time
 
     from noria.agent import Recipe
-    from noria.app.wiring import code_facts, now_ms
+    from noria.app.wiring import code_facts, encoder_to_train, now_ms
     from noria.build import train as build_train
 
     with opened(ctx, home) as (place, stores):
         recipe = Recipe.from_dict({**place.settings.agent, **_settings(overrides)})
-        candidate, _ = build_train(
+        encoder, why = encoder_to_train(place.settings, recipe)
+        candidate, agent = build_train(
             stores,
             data_ref,
             articles_ref=articles_ref,
@@ -49,11 +50,20 @@ def train(
             time_ms=now_ms(),
             code=code_facts(),
             clock=time.process_time,
+            encoder=encoder,
         )
+    warnings = [warning for warning in (why, *agent.warnings) if warning]
     figures = "\n".join(f"  {name:<28} {value:.4g}" for name, value in sorted(candidate.metrics.items()))
     data = {"examples": candidate.examples, "articles": candidate.articles}
-    result = {"tag": candidate.tag, "run": candidate.run_id, "data": data, "metrics": candidate.metrics}
-    text = f"{candidate.tag} (run {candidate.run_id})\n{figures}\nNext: noria release propose {candidate.tag}"
+    result: dict[str, object] = {
+        "tag": candidate.tag,
+        "run": candidate.run_id,
+        "data": data,
+        "metrics": candidate.metrics,
+    }
+    result |= {"encoder": encoder.spec if encoder else None, "warnings": warnings}
+    told = "".join(f"\n! {warning}" for warning in warnings)
+    text = f"{candidate.tag} (run {candidate.run_id})\n{figures}{told}\nNext: noria release propose {candidate.tag}"
     show(result, as_json=as_json, text=text)
 
 
@@ -121,18 +131,19 @@ def predict(
 
 def load_model(stores: Stores, name: str | None) -> tuple[str, Agent]:
     """A model by release name or experiment tag; by default the live release, else the newest candidate."""
+    from noria.app.wiring import load_encoder
     from noria.release import load_agent
 
     releases = {r.release: r.candidate for r in stores.journal.releases()}
     if name is not None:
-        return name, load_agent(stores, releases.get(name) or stores.tracker.candidate(name))
+        return name, load_agent(stores, releases.get(name) or stores.tracker.candidate(name), load_encoder)
     live = stores.journal.current_release()
     if live is not None:
-        return live.release, load_agent(stores, live.candidate)
+        return live.release, load_agent(stores, live.candidate, load_encoder)
     newest = stores.tracker.candidates()
     if not newest:
         raise NoRelease
-    return newest[0].tag, load_agent(stores, newest[0])
+    return newest[0].tag, load_agent(stores, newest[0], load_encoder)
 
 
 def _settings(pairs: tuple[str, ...]) -> dict[str, object]:

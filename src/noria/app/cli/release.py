@@ -33,7 +33,7 @@ def propose(ctx: click.Context, tag: str | None, home: str | None, as_json: bool
             candidate = stores.tracker.candidate(tag)
         house, now = open_house(place, stores), now_ms()
         fresh = fresh_rows(house, stores.journal.judged(0, now), candidate, now)
-        verdict = consider(stores, candidate, fresh, house.policy.gate, time_ms=now)
+        verdict = consider(stores, candidate, fresh, house.policy.gate, time_ms=now, encoders=house.encoders)
         live = roll_out(stores, candidate, verdict, time_ms=now) if verdict.kind == "promote" else None
     lines = [f"{verdict.kind}: {verdict.reason}"]
     lines += [
@@ -84,11 +84,11 @@ def ledger(ctx: click.Context, verify: bool, home: str | None, as_json: bool) ->
 @click.pass_context
 def rollback(ctx: click.Context, to: str | None, why: str, home: str | None, as_json: bool) -> None:
     """Make an earlier release live again; servers pick it up by themselves."""
-    from noria.app.wiring import now_ms
+    from noria.app.wiring import load_encoder, now_ms
     from noria.release import roll_back
 
     with opened(ctx, home) as (_, stores):
-        entry = roll_back(stores, to, why=why, time_ms=now_ms())
+        entry = roll_back(stores, to, why=why, time_ms=now_ms(), encoders=load_encoder)
     if entry.release is None:
         raise StateError("the ledger holds a rollback without a release.")
     show(entry, as_json=as_json, text=f"{entry.release} is live again ({entry.tag}).")

@@ -1,0 +1,7 @@
+"""The members of an intent model: each an opinion of its own, fused late in `heads.intent`."""
+
+from noria.agent.members.dense import DenseHead
+from noria.agent.members.neighbours import Neighbours
+from noria.agent.members.svm import NgramSvm
+
+__all__ = ["DenseHead", "Neighbours", "NgramSvm"]
