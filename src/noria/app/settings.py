@@ -36,7 +36,12 @@ TEMPLATE = """\
 # accept_new_intents = false # true: an intent that labellers name comes into scope by itself
 
 [release]
-# margin = 0.02              # the loss that must be ruled out before a candidate goes live
+# margin = 0.02              # the loss on the frozen basket that must be ruled out before a candidate goes live
+# fresh_margin = 0.1         # the loss against the anchor that must be ruled out on the latest labels
+# require_fresh = false      # true: hold until there are labels enough
+# protected = []             # ["account"]: every account with enough labels must pass alone
+# slice_margin = 0.1         # the loss of a protected slice that must be ruled out
+# margins = {}               # { "account acme" = 0.05 }: its own margin
 
 [serve]
 # host = "127.0.0.1"

@@ -38,13 +38,17 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the gate says of a candidate: `promote`, `hold` (not enough evidence yet) or `refuse`, with every check."""
+    """What the gate says of a candidate: `promote`, `hold` (not enough evidence yet) or `refuse`, with every check.
+
+    `evidence`: plain values from which the verdict can be computed again; the ledger keeps them.
+    """
 
     kind: VerdictKind
     reason: str
     checks: tuple[Check, ...]
     basket_score: float
     champion_basket_score: float | None
+    evidence: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

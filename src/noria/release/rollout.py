@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import asdict, fields, replace
+from typing import TYPE_CHECKING
 
 from noria.agent import Agent, unpack
 from noria.agent.bundle import Encoders
 from noria.errors import DataError, NotFound, Problem, StateError, UsageError
-from noria.records import Candidate, Example, LedgerEntry, Release, Verdict
-from noria.release.gate import GatePolicy, judge
+from noria.records import Candidate, Example, LedgerEntry, LedgerKind, Release, Verdict
+from noria.release.certificate import CERTIFICATE, PAIRS, as_json, certificate, evidence
+from noria.release.contract import data_contract
+from noria.release.gate import Field, judge
+from noria.release.policy import GatePolicy
+from noria.release.proof import judged_before
+from noria.release.standing import standing
 
 if TYPE_CHECKING:
     from noria.stores import Stores
@@ -52,7 +57,7 @@ def consider(
     time_ms: int,
     encoders: Encoders | None = None,
 ) -> Verdict:
-    """Holds a candidate against the champion and writes a refusal or a hold to the ledger.
+    """Holds a candidate against champion and anchor and writes a refusal or a hold to the ledger.
 
     Args:
         stores: where bundles, basket and ledger are.
@@ -69,17 +74,22 @@ def consider(
     if live is not None and live.candidate.tag == candidate.tag:
         raise UsageError(f"{candidate.tag} is live already as {live.release}.")
     basket = frozen_basket(stores, candidate, time_ms)
-    champion = load_agent(stores, live.candidate, encoders) if live else None
-    verdict = judge(load_agent(stores, candidate, encoders), champion, basket, fresh, policy)
+    entries = stores.journal.ledger()
+    spent = judged_before(stores, entries) if policy.fresh_once else set()
+    contract = data_contract(
+        basket, fresh, _trained(stores, candidate), _trained(stores, live.candidate) if live else (), spent
+    )
+    champion, against = _opponents(stores, live, entries, policy, encoders)
+    agent = load_agent(stores, candidate, encoders)
+    verdict = judge(agent, champion, basket, contract.fresh, policy, contract=contract, against=against)
+    verdict = _with_proof(stores, verdict, candidate, policy)
     if verdict.kind != "promote":
-        stores.journal.record_release(
-            kind=verdict.kind, time_ms=time_ms, release=None, candidate=candidate, evidence=evidence(verdict)
-        )
+        _record(stores, candidate, verdict, kind=verdict.kind, release=None, time_ms=time_ms)
     return verdict
 
 
 def roll_out(stores: Stores, candidate: Candidate, verdict: Verdict, *, time_ms: int) -> Release:
-    """Makes a promoted candidate the live release; servers pick it up by themselves.
+    """Makes a promoted candidate the live release, with its certificate; servers pick it up by themselves.
 
     Raises:
         UsageError: the verdict is not a promotion.
@@ -87,9 +97,7 @@ def roll_out(stores: Stores, candidate: Candidate, verdict: Verdict, *, time_ms:
     if verdict.kind != "promote":
         raise UsageError(f"{candidate.tag} was not promoted ({verdict.kind}: {verdict.reason}), so it cannot go live.")
     name = f"r{len(stores.journal.releases()) + 1:04d}"
-    stores.journal.record_release(
-        kind="release", time_ms=time_ms, release=name, candidate=candidate, evidence=evidence(verdict)
-    )
+    _record(stores, candidate, verdict, kind="release", release=name, time_ms=time_ms)
     return stores.journal.release(name)
 
 
@@ -130,12 +138,53 @@ def load_agent(stores: Stores, candidate: Candidate, encoders: Encoders | None =
     return unpack(stores.blobs.get(candidate.bundle_sha256), encoders)
 
 
-def evidence(verdict: Verdict) -> Mapping[str, Any]:
-    """What the ledger keeps of a verdict."""
-    return {
-        "verdict": verdict.kind,
-        "reason": verdict.reason,
-        "basket_score": verdict.basket_score,
-        "champion_basket_score": verdict.champion_basket_score,
-        "checks": [asdict(c) | {"figures": dict(c.figures)} for c in verdict.checks],
-    }
+def _trained(stores: Stores, candidate: Candidate) -> list[Example]:
+    return stores.lake.examples(candidate.examples.name, candidate.examples.version)[1]
+
+
+def _opponents(
+    stores: Stores,
+    live: Release | None,
+    entries: Sequence[LedgerEntry],
+    policy: GatePolicy,
+    encoders: Encoders | None,
+) -> tuple[Agent | None, Field]:
+    """The champion's agent, and the anchor's and the slices' best ones, each bundle loaded once."""
+    stand = standing(entries)
+    if live is None:
+        return None, Field(stand)
+    loaded = {live.release: load_agent(stores, live.candidate, encoders)}
+
+    def agent(release: str) -> Agent:
+        if release not in loaded:
+            loaded[release] = load_agent(stores, stores.journal.release(release).candidate, encoders)
+        return loaded[release]
+
+    anchor = agent(stand.anchor or live.release)
+    names = {*stand.best.values(), *stand.order[:1]} if policy.protected else set[str]()
+    return loaded[live.release], Field(stand, anchor, {name: agent(name) for name in sorted(names)})
+
+
+def _with_proof(stores: Stores, verdict: Verdict, candidate: Candidate, policy: GatePolicy) -> Verdict:
+    """Every single outcome goes into a blob, its address and the data versions into the evidence."""
+    facts = dict(verdict.evidence)
+    pairs = facts.pop("pairs", None)
+    if pairs is not None:
+        facts["pairs"] = stores.blobs.put({PAIRS: as_json(pairs)})
+    basket = stores.lake.resolve("examples", basket_name(candidate.examples.name))
+    facts["data"] = {"train": asdict(candidate.examples), "basket": asdict(basket)}
+    if candidate.articles is not None:
+        facts["data"]["articles"] = asdict(candidate.articles)
+    facts["policy"] = {f.name: getattr(policy, f.name) for f in fields(policy)}
+    return replace(verdict, evidence=facts)
+
+
+def _record(
+    stores: Stores, candidate: Candidate, verdict: Verdict, *, kind: LedgerKind, release: str | None, time_ms: int
+) -> None:
+    facts = evidence(verdict)
+    told = certificate(facts, candidate=candidate, release=release, time_ms=time_ms)
+    address = stores.blobs.put({CERTIFICATE: as_json(told)})
+    stores.journal.record_release(
+        kind=kind, time_ms=time_ms, release=release, candidate=candidate, evidence={**facts, "certificate": address}
+    )

@@ -15,10 +15,9 @@ from noria.stats.classification import (
 )
 from noria.stats.detect import ESRState, baseline, e_sr
 from noria.stats.estimators import Estimate, active_mean, hajek
-from noria.stats.gates import Paired, compare, e_gate
+from noria.stats.gating import Paired, compare, e_gate, mcnemar, tango_lower
 from noria.stats.intervals import Difference, clopper_pearson, newcombe, wilson
 from noria.stats.locate import Inception, locate
-from noria.stats.paired import mcnemar, tango_lower
 from noria.stats.ranking import hit_at_k, mrr, ndcg_at_k
 from noria.stats.sampling import inclusion_probability, simple_random
 

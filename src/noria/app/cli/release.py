@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
 from noria.app.cli.context import home_options, opened, show, table, when
-from noria.errors import NotFound, StateError
+from noria.errors import NotFound, StateError, UsageError
+
+if TYPE_CHECKING:
+    from noria.release.proof import Proof
 
 
 @click.group()
@@ -61,20 +67,43 @@ def status(ctx: click.Context, home: str | None, as_json: bool) -> None:
 
 
 @release.command()
-@click.option("--verify", is_flag=True, help="Recompute the hash chain and fail where it is broken.")
+@click.option("--verify", is_flag=True, help="Recompute hashes, verdicts, anchor and graph; fail where one is off.")
 @home_options
 @click.pass_context
 def ledger(ctx: click.Context, verify: bool, home: str | None, as_json: bool) -> None:
     """List every verdict, oldest first."""
+    from noria.release.proof import prove
+
     with opened(ctx, home) as (_, stores):
-        if verify:
-            stores.journal.verify_ledger()
+        proof = prove(stores) if verify else None
         entries = stores.journal.ledger()
     rows = [(e.seq, when(e.time_ms), e.kind, e.release or "", e.tag, e.evidence.get("reason", "")) for e in entries]
     text = table(rows, ("SEQ", "TIME (UTC)", "KIND", "RELEASE", "TAG", "REASON"))
-    if verify:
-        text += f"\nThe hash chain of {len(entries)} entries is whole."
-    show({"entries": entries, "verified": verify}, as_json=as_json, text=text)
+    if proof is not None:
+        text += f"\nThe hash chain of {len(entries)} entries is whole. {proof.sentence}\n{_graph(proof)}"
+    show({"entries": entries, "verified": verify, "proof": proof}, as_json=as_json, text=text)
+
+
+@release.command()
+@click.argument("name", metavar="RELEASE")
+@click.option("--html", "target", metavar="FILE", type=click.Path(dir_okay=False), help="Write it as a page, too.")
+@home_options
+@click.pass_context
+def certificate(ctx: click.Context, name: str, target: str | None, home: str | None, as_json: bool) -> None:
+    """Show what was tested before a release went live, or why a tag was held or refused."""
+    from noria.app.certificate import certificate_page, certificate_text
+    from noria.release.certificate import read_certificate
+
+    with opened(ctx, home) as (_, stores):
+        told = read_certificate(stores, name)
+    text = certificate_text(told)
+    if target is not None:
+        try:
+            Path(target).write_text(certificate_page(told), encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"the page cannot be written to {target}: {error.strerror}.") from None
+        text += f"\n\nPage: {target}"
+    show(told, as_json=as_json, text=text)
 
 
 @release.command()
@@ -92,3 +121,18 @@ def rollback(ctx: click.Context, to: str | None, why: str, home: str | None, as_
     if entry.release is None:
         raise StateError("the ledger holds a rollback without a release.")
     show(entry, as_json=as_json, text=f"{entry.release} is live again ({entry.tag}).")
+
+
+def _graph(proof: Proof) -> str:
+    """The performance graph as a table."""
+    rows = [
+        (
+            p.release + (" (back)" if p.kind == "rollback" else ""),
+            when(p.time_ms),
+            f"{100 * p.basket_score:.1f} %",
+            f"{100 * p.fresh_score:.1f} % of {p.fresh_labels}" if p.fresh_labels else "",
+            p.anchor,
+        )
+        for p in proof.graph
+    ]
+    return table(rows, ("RELEASE", "SINCE (UTC)", "BASKET", "FRESH LABELS", "ANCHOR"))

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+import numpy.typing as npt
+
 from noria.errors import UsageError
-from noria.stats.intervals import as_counts, one_sided
+from noria.stats.intervals import Floats, as_counts, one_sided
 
 # Halvings of an interval no wider than 2: the bound is exact to the last bits of a float.
 _HALVINGS = 60
@@ -47,6 +50,44 @@ def tango_lower(b: int, c: int, n: int, level: float = 0.95) -> float:
         else:
             high = middle
     return low
+
+
+def tango_lowers(b: npt.ArrayLike, c: npt.ArrayLike, n: int, level: float = 0.95) -> Floats:
+    """`tango_lower` for many comparisons at once, all on n pairs.
+
+    Args:
+        b: for each comparison (k,) the pairs in which only the champion was right.
+        c: for each comparison (k,) the pairs in which only the challenger was right.
+        n: all pairs of a comparison.
+        level: one-sided confidence, above 0.5.
+
+    Returns:
+        The lower bounds (k,).
+
+    Raises:
+        UsageError: as `tango_lower` does.
+
+    Example:
+        >>> tango_lowers([10, 25], [25, 10], 500).round(4)
+        array([ 0.011 , -0.0508])
+    """
+    lost, won = np.asarray(b, dtype=np.float64), np.asarray(c, dtype=np.float64)
+    z = one_sided(level)
+    if len(lost) != len(won) or ((lost < 0) | (won < 0) | (lost + won > n)).any():
+        raise UsageError(f"counts below 0 or above the {n} pairs, or not as many of one as of the other.")
+    if n == 0:
+        return np.full(len(lost), -1.0)
+    low, high = np.full(len(lost), -1.0), (won - lost) / n
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        linear = -lost - won + (2 * n - won + lost) * middle
+        root = np.sqrt(np.maximum(linear**2 + 8 * n * lost * middle * (1 - middle), 0.0))
+        variance = n * ((root - linear) / (2 * n) + middle * (1 - middle))
+        distance = won - lost - n * middle
+        # the score exceeds z; where nothing varies it is infinite
+        above = (variance <= 0) | (distance > z * np.sqrt(np.maximum(variance, 0.0)))
+        low, high = np.where(above, middle, low), np.where(above, high, middle)
+    return np.where(lost == n, -1.0, low)
 
 
 def mcnemar(b: int, c: int) -> float:

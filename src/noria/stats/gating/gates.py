@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from noria.errors import UsageError
 from noria.records import VerdictKind
+from noria.stats.gating.paired import tango_lower
 from noria.stats.intervals import as_flags, as_numbers, one_sided, same_length
-from noria.stats.paired import tango_lower
 
 # The chance with which the pairs asked for shall settle the matter.
 _POWER = 0.8
@@ -75,7 +75,7 @@ def compare(
     b, c = int((champion & ~candidate).sum()), int((candidate & ~champion).sum())
     lower, upper = tango_lower(b, c, n, level), -tango_lower(c, b, n, level)
     verdict: VerdictKind = "refuse" if c < b else "promote" if n and lower > -margin else "hold"
-    needed = _needed(b, c, n, margin, level) if verdict == "hold" else None
+    needed = pairs_needed(b, c, n, margin=margin, level=level) if verdict == "hold" else None
     return Paired(n, b, c, (c - b) / n if n else math.nan, lower, upper, verdict, needed)
 
 
@@ -129,8 +129,27 @@ def e_gate(
     return None
 
 
-def _needed(b: int, c: int, n: int, margin: float, level: float) -> int | None:
-    """Further pairs with which the margin is ruled out in four of five cases, if all goes on as it was so far."""
+def pairs_needed(b: int, c: int, n: int, *, margin: float, level: float) -> int | None:
+    """About how many further pairs rule the margin out in four of five cases, if all goes on as it was so far.
+
+    Args:
+        b: pairs in which only the one compared against was right.
+        c: pairs in which only the challenger was right.
+        n: all pairs so far.
+        margin: the loss (share) that must be ruled out.
+        level: one-sided confidence of the bound.
+
+    Returns:
+        At least 1; None where no number of pairs would do, for the loss seen is the margin or more.
+
+    Source: Connor, Biometrics 43 (1987) 207.
+
+    Example:
+        >>> pairs_needed(20, 20, 500, margin=0.01, level=0.95)
+        4447
+        >>> pairs_needed(40, 10, 500, margin=0.01, level=0.95) is None
+        True
+    """
     gain, discordant = ((c - b) / n, (b + c) / n) if n else (0.0, 0.0)
     if gain + margin < _HOPELESS:
         return None
