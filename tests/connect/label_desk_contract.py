@@ -33,7 +33,7 @@ class LabelDeskContract:
     """A subclass gives two fixtures: `desk`, an empty desk, and `give`, a person at it.
 
     `give(task, time_ms, **fields)` labels a task as a person does there, at that time, with the fields of a `Label`
-    (relevance, intent, article_id, helpful, annotator); labelling a task again changes its label.
+    (relevance, intent, article_ids, helpful, annotator); labelling a task again changes its label.
     """
 
     @pytest.fixture
@@ -69,13 +69,13 @@ class LabelDeskContract:
             NOON_MS + 5000,
             relevance="in_scope",
             intent="vpn_not_connecting",
-            article_id="kb2",
+            article_ids=("kb2",),
             helpful=False,
             annotator="ann",
         )
         (label,) = desk.collect(0)
         assert (label.task_id, label.prediction_id, label.annotator) == ("t-p1", "p1", "ann")
-        assert (label.relevance, label.intent, label.article_id) == ("in_scope", "vpn_not_connecting", "kb2")
+        assert (label.relevance, label.intent, label.article_ids) == ("in_scope", "vpn_not_connecting", ("kb2",))
         assert label.helpful is False
         assert label.time_ms == NOON_MS + 5000
 
@@ -87,7 +87,7 @@ class LabelDeskContract:
         desk.push([desk_task(1)])
         give(desk_task(1), NOON_MS, relevance=relevance, intent=intent)
         (label,) = desk.collect(0)
-        assert (label.relevance, label.intent, label.article_id, label.helpful) == (relevance, intent, None, None)
+        assert (label.relevance, label.intent, label.article_ids, label.helpful) == (relevance, intent, (), None)
 
     def test_labels_are_collected_from_a_time_on_in_order_of_time(self, desk, give):
         tasks = [desk_task(i) for i in range(4)]

@@ -10,7 +10,7 @@ from tests.connect.label_desk_contract import NOON_MS, LabelDeskContract, desk_t
 
 from noria.connect import BuiltinDesk
 from noria.errors import NotFound, UsageError
-from noria.records import Judged, Label
+from noria.records import Label, standing
 from noria.stores.journal import Journal
 
 
@@ -38,7 +38,7 @@ def answer(**fields) -> Label:
         "annotator": "ann",
         "relevance": "in_scope",
         "intent": "vpn_slow",
-        "article_id": None,
+        "article_ids": (),
         "helpful": None,
         "time_ms": NOON_MS + 1,
     }
@@ -55,7 +55,7 @@ class TestBuiltinDesk(LabelDeskContract):
         numbers = count()
 
         def person(task, time_ms, **fields):
-            usual = {"annotator": "ann", "intent": None, "article_id": None, "helpful": None}
+            usual = {"annotator": "ann", "intent": None, "article_ids": (), "helpful": None}
             said = {**usual, **fields}
             desk.submit(Label(f"l{next(numbers)}", task.task_id, task.prediction_id, time_ms=time_ms, **said))
 
@@ -70,15 +70,15 @@ def test_the_next_tasks_are_the_oldest_without_a_label(desk):
     assert desk.task("t-p1") == desk_task(1)
 
 
-def test_a_submitted_label_is_what_the_journal_judges_by(desk, asked, journal):
+def test_a_submitted_label_is_in_the_journal(desk, asked, journal):
     label = desk.submit(answer(note="clear case", helpful=True))
-    assert journal.judged(0, 2 * NOON_MS) == [Judged(asked, label)]
+    assert journal.labels(0) == [label]
 
 
 def test_a_later_label_replaces_the_earlier_one(desk, asked, journal):
     desk.submit(answer())
     second = desk.submit(replace(answer(relevance="irrelevant", intent=None, time_ms=NOON_MS + 2), label_id="l2"))
-    assert [judged.label for judged in journal.judged(0, 2 * NOON_MS)] == [second]
+    assert standing(journal.labels_of(["t-p1"])) == [second]
 
 
 def test_a_label_submitted_twice_is_stored_once(desk, asked):

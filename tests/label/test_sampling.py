@@ -85,7 +85,7 @@ def test_a_spent_budget_leaves_the_window_open(stores: Stores) -> None:
 
 
 def label(task: LabelTask, relevance: Relevance, intent: str | None, time_ms: int = 5) -> Label:
-    return Label(f"l-{task.task_id}", task.task_id, task.prediction_id, "ann", relevance, intent, None, None, time_ms)
+    return Label(f"l-{task.task_id}", task.task_id, task.prediction_id, "ann", relevance, intent, (), None, time_ms)
 
 
 def test_gathering_twice_counts_once(stores: Stores) -> None:

@@ -26,7 +26,7 @@ def judged(
     judged_of = (f"t{number}", f"p{number}", "acme", "x", predicted, decision, (), "r1", time_ms)
     task = LabelTask(*judged_of, "s", 0.1, 1, "d", ("vpn",), 0)
     return Judged(
-        task, Label(f"l{number}", f"t{number}", f"p{number}", "ann", relevance, intent, None, helpful, time_ms)
+        task, Label(f"l{number}", f"t{number}", f"p{number}", "ann", relevance, intent, (), helpful, time_ms)
     )
 
 

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
+from noria.label.settling import Settling, SettlingPolicy
 from noria.ports.label_desk import LabelDesk
 from noria.records import IRRELEVANT, OOS, SMALL_TALK, Example, Judged, Receipt
 
@@ -17,8 +18,8 @@ OVERLAP_MS = 3_600_000
 GATE_SHARE = 0.2
 
 
-def gather(stores: Stores, desk: LabelDesk) -> Receipt:
-    """Collects labels since the last time; a label that is known already counts once.
+def gather(stores: Stores, desk: LabelDesk, policy: SettlingPolicy | None = None) -> Receipt:
+    """Collects labels since the last time and settles their tasks; a label that is known already counts once.
 
     It looks an hour further back than it must: a desk's clock may differ from ours.
     """
@@ -26,8 +27,10 @@ def gather(stores: Stores, desk: LabelDesk) -> Receipt:
     labels = desk.collect(max(0, since_ms - OVERLAP_MS))
     new = stores.journal.add_labels(labels)
     stores.journal.set_state(_STATE, {"until_ms": max([since_ms, *(lab.time_ms for lab in labels)])})
-    status = desk.status()
-    return Receipt("label.gather", {"collected": len(labels), "new": new, "open": status.open})
+    made = [settled for settled in stores.journal.settle(Settling(policy or SettlingPolicy())) if settled is not None]
+    counts = {"collected": len(labels), "new": new, "open": desk.status().open}
+    counts |= {status: sum(settled.status == status for settled in made) for status in ("settled", "adjudicate")}
+    return Receipt("label.gather", counts)
 
 
 def for_gate(judged: Judged) -> bool:

@@ -10,10 +10,11 @@ import numpy as np
 
 from noria.agent import Agent
 from noria.errors import DataError, NoRelease, Problem
-from noria.loop.traffic import NO_ARTICLE, Change
+from noria.loop.traffic import Change
 from noria.loop.turn import DAY_MS, House, turn
 from noria.monitor import day_of
 from noria.records import (
+    NO_ARTICLE,
     RESERVED_INTENTS,
     Answer,
     Feedback,
@@ -167,6 +168,7 @@ class _People:
             intent = task.scope[int(self.rng.integers(len(task.scope)))]
         shown = row.article_id in task.article_ids or not task.article_ids
         right = relevance == "in_scope" and task.decision == "answer" and intent == task.predicted_intent and shown
+        article_id = row.article_id or (NO_ARTICLE if task.article_ids else None)
         return Label(
             label_id=f"l-{task.task_id}",
             task_id=task.task_id,
@@ -174,7 +176,7 @@ class _People:
             annotator="simulated",
             relevance=relevance,
             intent=intent,
-            article_id=row.article_id or (NO_ARTICLE if relevance == "in_scope" and task.article_ids else None),
+            article_ids=(article_id,) if article_id and relevance == "in_scope" else (),
             helpful=right if task.decision == "answer" else None,
             time_ms=time_ms,
         )

@@ -127,7 +127,7 @@ async def label(body: LabelBody, house: TheHouse) -> LabelReply:
             annotator=body.annotator,
             relevance=body.relevance,
             intent=body.intent,
-            article_id=body.article_id,
+            article_ids=(body.article_id,) if body.article_id else (),
             helpful=body.helpful,
             time_ms=time_ms,
             note=body.note,
