@@ -32,6 +32,10 @@ def krippendorff_alpha(answers: Sequence[Sequence[Hashable]]) -> float:
     Returns:
         Alpha, at most 1. NaN where no unit has two answers; 1 where all answers are the same.
 
+    Example:
+        >>> round(krippendorff_alpha([["a", "a"], ["a", "b"], ["b", "b"], ["b", "b"], ["a"]]), 3)
+        0.533
+
     Source: Krippendorff, Computing Krippendorff's Alpha-Reliability, 2011, section E.
     """
     counts, apart = _counted(answers)
@@ -44,6 +48,10 @@ def krippendorff_interval(
     """Alpha with a percentile bootstrap interval: whole units are drawn again, so that answers to one stay together.
 
     The interval is NaN where fewer than two units have two answers.
+
+    Example:
+        >>> krippendorff_interval([["a", "a"]] * 30 + [["b", "b"]] * 30, seed=1)
+        Agreement(alpha=1.0, low=1.0, high=1.0, units=60)
     """
     counts, apart = _counted(answers)
     alpha = float(_alpha(np.ones((1, len(counts))), counts, apart)[0])

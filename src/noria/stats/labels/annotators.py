@@ -48,6 +48,16 @@ def dawid_skene(
         smoothing: see above; 0 = none.
         tolerance: the change of `truth` below which it stops.
 
+    Example:
+        Two careful people and one who says 1 to everything, on four units:
+
+        >>> units = [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]
+        >>> found = dawid_skene(units, [0, 1, 2] * 4, [0, 0, 1, 1, 1, 1, 0, 0, 1, 1, 1, 1])
+        >>> found.truth.argmax(axis=1).tolist()
+        [0, 1, 0, 1]
+        >>> found.accuracy.round(1).tolist()
+        [1.0, 1.0, 0.6]
+
     Source: Dawid and Skene, Maximum Likelihood Estimation of Observer Error-Rates, Applied Statistics 28, 1979.
     """
     u, a, y = (np.asarray(values, dtype=np.intp) for values in (units, annotators, answers))
@@ -76,6 +86,10 @@ def weight_of(accuracy: float, answers: int) -> float:
     """The weight of a person's vote: the log-odds of being right among so many possible answers, at least 0.
 
     With votes weighed so, the majority is the likeliest truth where people err independently and evenly.
+
+    Example:
+        >>> [round(weight_of(accuracy, 2), 2) for accuracy in (0.5, 0.9, 0.99)]
+        [0.0, 2.2, 4.6]
     """
     sure = min(max(accuracy, 1e-6), 1 - 1e-6)
     return max(0.0, math.log(sure * (max(answers, 2) - 1) / (1 - sure)))
@@ -85,8 +99,8 @@ def _people(truth: Floats, u: Ints, a: Ints, y: Ints, n_people: int, imagined: F
     """Confusions (people, right, given) and prior (answers,) that the truth amounts to."""
     n_answers = truth.shape[1]
     given = np.zeros((n_people, n_answers, n_answers))
-    np.add.at(given, (a, slice(None), y), truth[u])
-    return _shares(given + imagined), truth.mean(axis=0)
+    np.add.at(given, (a, y), truth[u])
+    return _shares(given.swapaxes(1, 2) + imagined), truth.mean(axis=0)
 
 
 def _shares(values: Floats) -> Floats:

@@ -35,6 +35,13 @@ def suspects(given: npt.ArrayLike, probabilities: npt.ArrayLike) -> Suspects:
         given: (n,) class numbers as labelled.
         probabilities: (n, classes), out of fold: by a model that did not learn the row.
 
+    Example:
+        The last row is labelled 0, but the model is sure that it is 1:
+
+        >>> found = suspects([0, 0, 1, 1, 0], [[0.9, 0.1], [0.8, 0.2], [0.2, 0.8], [0.1, 0.9], [0.05, 0.95]])
+        >>> found.rows.tolist(), found.better.tolist(), found.margin.round(2).tolist()
+        ([4], [1], [0.9])
+
     Source: Northcutt, Jiang and Chuang, Confident Learning, JAIR 70, 2021, equations 1 and 2.
     """
     labels, p = np.asarray(given, dtype=np.intp), np.asarray(probabilities, dtype=float)
