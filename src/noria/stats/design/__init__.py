@@ -9,18 +9,24 @@ Example:
 """
 
 from noria.stats.design.chances import chances, floor_of, uncertainty
-from noria.stats.design.coins import coins, folds
-from noria.stats.design.explore import spread_out
+from noria.stats.design.coins import coins, folds, read_floor, write_design
+from noria.stats.design.explore import company, spread_out
 from noria.stats.design.proxy import Proxy, cross_fit, fit_proxy
+from noria.stats.design.signals import features, thumbs
 
 __all__ = [
     "Proxy",
     "chances",
     "coins",
+    "company",
     "cross_fit",
+    "features",
     "fit_proxy",
     "floor_of",
     "folds",
+    "read_floor",
     "spread_out",
+    "thumbs",
     "uncertainty",
+    "write_design",
 ]

@@ -52,3 +52,24 @@ def folds(keys: Sequence[str], count: int, seed: int = 0) -> npt.NDArray[np.int6
     if count < 2:
         raise UsageError(f"{count} parts: a guess must come from other labels, so take at least 2.")
     return (coins(keys, seed, "fold") * count).astype(np.int64)
+
+
+def write_design(version: str, floor: float) -> str:
+    """The name of a design with the chance that every prediction had at least, for the task to keep.
+
+    Example:
+        >>> write_design("active-1", 0.0125)
+        'active-1 floor=0.0125'
+    """
+    return f"{version} floor={floor!r}"
+
+
+def read_floor(design: str) -> float | None:
+    """The floor in the name of a design, to the last bit; None where every prediction had the same chance.
+
+    Example:
+        >>> read_floor("active-1 floor=0.0125"), read_floor("uniform-1")
+        (0.0125, None)
+    """
+    _, found, floor = design.partition(" floor=")
+    return float(floor) if found else None

@@ -11,6 +11,7 @@ from noria.errors import UsageError
 from noria.stats.intervals import as_numbers
 
 _MOST = 500
+_PAIRED = 300
 
 
 def spread_out(score: npt.ArrayLike, texts: Sequence[str], size: int, alike: float = 0.5) -> list[int]:
@@ -47,6 +48,24 @@ def spread_out(score: npt.ArrayLike, texts: Sequence[str], size: int, alike: flo
             chosen.append(index)
             words.append(mine)
     return chosen
+
+
+def company(texts: Sequence[str], alike: float = 0.3) -> npt.NDArray[np.int64]:
+    """How many others (n,) each text shares words with: those of a new topic that comes up often have company.
+
+    Only the first 300 are looked at, since it compares all pairs; the rest have none.
+
+    Example:
+        >>> company(["reset my badge", "my badge reset please", "hello"]).tolist()
+        [1, 1, 0]
+    """
+    words = [frozenset(text.lower().split()) for text in texts[:_PAIRED]]
+    counts = np.zeros(len(texts), dtype=np.int64)
+    for i, mine in enumerate(words):
+        for j in range(i):
+            if _overlap(mine, words[j]) >= alike:
+                counts[[i, j]] += 1
+    return counts
 
 
 def _overlap(a: frozenset[str], b: frozenset[str]) -> float:
