@@ -154,7 +154,7 @@ def active_ratio(
         >>> estimate = active_ratio(top, bottom, list(range(0, 600, 10)) + list(range(600, 1000, 4)), y_top, y_bottom,
         ...     [0.1] * 60 + [0.25] * 100)
         >>> round(estimate.value, 3), round(estimate.low, 3), round(estimate.high, 3), estimate.n
-        (0.689, 0.616, 0.754, 135)
+        (0.689, 0.615, 0.754, 135)
     """
     f_top, f_bottom = as_numbers("top", top, 0, 1), as_numbers("bottom", bottom, 0, 1)
     won, counted, chance = as_numbers("y_top", y_top, 0, 1), as_numbers("y_bottom", y_bottom, 0, 1), _chances(pi)
@@ -177,17 +177,19 @@ def active_ratio(
     expected = t * (1 - value) ** 2 + (b - t) * value**2 - (t - value * b) ** 2
     rarer = min(float(won.sum()), n - float(won.sum()))
     squares = (rarer * error**2 * len(won) / (len(won) - 1) + _TRUST * expected) / (rarer + _TRUST)
-    variance = float((1 - chance) * weights**2 @ squares) / (total * below) ** 2
-    return _wilson_at(value, variance, n, float(total**2 / (weights @ weights)), level)
+    parts = (1 - chance) * weights**2 * squares
+    # Satterthwaite: a variance that rests on a few large errors is itself uncertain.
+    degrees = 2 * float(parts.sum()) ** 2 / max(float(parts @ parts), 1e-300)
+    return _wilson_at(value, float(parts.sum()) / (total * below) ** 2, n, degrees, level)
 
 
-def _wilson_at(value: float, variance: float, n: int, spread: float, level: float) -> Estimate:
-    """Wilson's interval for a share estimated with a variance from labels that weigh as `spread` equal ones."""
+def _wilson_at(value: float, variance: float, n: int, degrees: float, level: float) -> Estimate:
+    """Wilson's interval for a share of n labels that count, estimated with a variance of so many degrees of freedom."""
     if variance <= 0:
         return Estimate(value, value, value, n, math.inf)
     inside = min(max(value, 2 / (n + 4)), 1 - 2 / (n + 4))
     n_effective = inside * (1 - inside) / variance
-    low, high = score_bounds(value, n_effective, student(level, max(spread - 1, 1.0)))
+    low, high = score_bounds(value, n_effective, student(level, max(degrees, 3.0)))
     return Estimate(value, low, high, n, n_effective)
 
 
