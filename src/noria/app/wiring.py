@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 import uuid
 from functools import cached_property
@@ -11,12 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import noria
 from noria.app.home import Home
-from noria.app.settings import loop_policy
+from noria.app.label_studio.server import label_studio_address
+from noria.app.settings import label_desk, loop_policy
 from noria.connect.builtin_desk import BuiltinDesk
 from noria.stores import Stores
 
 if TYPE_CHECKING:
+    from noria.connect.label_studio import LabelStudioDesk
     from noria.loop import House
+    from noria.ports import LabelDesk
     from noria.serve import Service
 
 
@@ -45,7 +49,36 @@ def open_house(home: Home, stores: Stores) -> House:
     """What a turn of the loop works with."""
     from noria.loop import House
 
-    return House(stores, BuiltinDesk(stores.journal), loop_policy(home.settings), time.monotonic, code_facts())
+    return House(stores, open_desk(home, stores), loop_policy(home.settings), time.monotonic, code_facts())
+
+
+def open_desk(home: Home, stores: Stores) -> LabelDesk:
+    """Where this home's label tasks go."""
+    if label_desk(home.settings) == "label_studio":
+        return label_studio_desk(home, stores)
+    return BuiltinDesk(stores.journal)
+
+
+def label_studio_desk(home: Home, stores: Stores) -> LabelStudioDesk:
+    """The desk on the Label Studio of the settings, or on the one that `noria label-studio up` starts.
+
+    Raises:
+        UsageError: no token is set. StateError: the home's own server was never started.
+    """
+    from noria.connect.label_studio import LabelStudioClient, LabelStudioDesk
+
+    url, token = label_studio_address(home, os.environ)
+    home.label_studio.mkdir(exist_ok=True)
+    title = home.settings.label_studio.project or f"Noria {home.path.name}"
+
+    def scope() -> set[str]:
+        from noria.loop.turn import scope_of
+
+        live = stores.journal.current_release()
+        return scope_of(stores, live.candidate) if live else set()
+
+    client = LabelStudioClient(url, token)
+    return LabelStudioDesk(client, stores.journal, title=title, lock=home.label_studio / "exchange.lock", scope=scope)
 
 
 def code_facts() -> dict[str, str]:
@@ -71,6 +104,12 @@ class LiveHouse:
         from noria.serve import Service
 
         return Service(self.stores, time.perf_counter)
+
+    def settle(self) -> None:
+        """Settles the tasks that labels came in for."""
+        from noria.label.gathering import settle
+
+        settle(self.stores, loop_policy(self.home.settings).settling)
 
     def performance(self) -> dict[str, Any]:
         """The view model of the performance page."""
