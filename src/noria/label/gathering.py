@@ -24,7 +24,11 @@ def gather(stores: Stores, desk: LabelDesk, policy: SettlingPolicy | None = None
     labels = desk.collect(max(0, since_ms - OVERLAP_MS))
     new = stores.journal.add_labels(labels)
     stores.journal.set_state(_STATE, {"until_ms": max([since_ms, *(lab.time_ms for lab in labels)])})
-    made = [settled for settled in stores.journal.settle(Settling(policy or SettlingPolicy())) if settled is not None]
     counts = {"collected": len(labels), "new": new, "open": desk.status().open}
-    counts |= {status: sum(settled.status == status for settled in made) for status in ("settled", "adjudicate")}
-    return Receipt("label.gather", counts)
+    return Receipt("label.gather", counts | settle(stores, policy or SettlingPolicy()))
+
+
+def settle(stores: Stores, policy: SettlingPolicy) -> dict[str, int]:
+    """Settles every task that labels came in for, and counts what became of them: settled, to be adjudicated."""
+    made = [settled for settled in stores.journal.settle(Settling(policy)) if settled is not None]
+    return {status: sum(settled.status == status for settled in made) for status in ("settled", "adjudicate")}
