@@ -10,6 +10,7 @@ from tests.connect.label_desk_contract import NOON_MS, LabelDeskContract, desk_t
 
 from noria.connect import BuiltinDesk
 from noria.errors import NotFound, UsageError
+from noria.label.settling import Settling
 from noria.records import Label, standing
 from noria.stores.journal import Journal
 
@@ -60,6 +61,36 @@ class TestBuiltinDesk(LabelDeskContract):
             desk.submit(Label(f"l{next(numbers)}", task.task_id, task.prediction_id, time_ms=time_ms, **said))
 
         return person
+
+    @pytest.fixture
+    def withdraw(self, desk):
+        def person(task, annotator, time_ms):
+            desk.withdraw(task.task_id, annotator, label_id=f"back-{time_ms}", time_ms=time_ms)
+
+        return person
+
+
+def test_only_who_gave_a_label_can_take_it_back(desk, asked):
+    desk.submit(answer())
+    with pytest.raises(UsageError, match="'ben' has no label"):
+        desk.withdraw("t-p1", "ben", label_id="l2", time_ms=NOON_MS)
+    back = desk.withdraw("t-p1", "ann", label_id="l2", time_ms=NOON_MS)
+    assert (back.withdrawn, back.time_ms) == (True, NOON_MS + 2), "never before what it takes back"
+    with pytest.raises(UsageError, match="'ann' has no label"):
+        desk.withdraw("t-p1", "ann", label_id="l3", time_ms=NOON_MS)
+
+
+def test_the_disputed_come_with_the_labels_that_count(desk, journal):
+    desk.push([desk_task(1, annotators=2), desk_task(2)])
+    desk.submit(answer())
+    desk.submit(replace(answer(annotator="ben", intent="reset_password", time_ms=NOON_MS + 2), label_id="l2"))
+    journal.settle(Settling())
+    ((task, labels),) = desk.disputed()
+    assert (task.task_id, [label.intent for label in labels]) == ("t-p1", ["vpn_slow", "reset_password"])
+    desk.submit(replace(answer(annotator="eve", adjudication=True, time_ms=NOON_MS + 3), label_id="l3"))
+    journal.settle(Settling())
+    assert desk.disputed() == []
+    assert journal.judged(0, 2 * NOON_MS)[0].label.adjudicated_by == "eve"
 
 
 def test_the_next_tasks_are_the_oldest_without_a_label(desk):
