@@ -11,6 +11,7 @@ import pytest
 
 from noria.monitor import QualityPolicy, window
 from noria.monitor.production import Production, deflection, production
+from noria.monitor.quality import rates
 from noria.records import (
     Answer,
     Decision,
@@ -117,6 +118,23 @@ def test_a_slice_has_its_own_figures() -> None:
     assert sum(new) / 4000 == pytest.approx(whole.metrics["new_domain"].value, abs=0.01)
     widths = [p.metrics["success"].high - p.metrics["success"].low for p in [whole, *parts]]
     assert widths[0] < widths[1] < widths[2]
+
+
+def test_labels_alone_are_counted_as_the_glossary_says() -> None:
+    """Everything labelled: every metric is the plain share that `rates` counts."""
+    rng = np.random.default_rng(6)
+    decisions: list[Decision] = ["answer", "clarify", "handoff"]
+    relevances: list[Relevance] = ["in_scope", "in_scope", "new_domain", "irrelevant", "small_talk"]
+    rows = [asked(i, decision=decisions[rng.integers(3)]) for i in range(90)]
+    judged = [
+        said(p, relevances[rng.integers(5)], ["vpn", "wifi"][rng.integers(2)], chance=1.0,
+             helpful=[True, False, None][rng.integers(3)])
+        for p in rows
+    ]  # fmt: skip
+    found = production(rows, judged, [], QualityPolicy()).metrics
+    counted = {name: (k / n, n) for name, (k, n) in rates(judged).items()}
+    assert {name: (pytest.approx(m.value), m.labels) for name, m in found.items()} == counted
+    assert {m.method for m in found.values()} == {"weighted"}
 
 
 def test_too_few_labels_are_said_to_be_too_few() -> None:
