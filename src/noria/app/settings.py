@@ -29,6 +29,7 @@ TEMPLATE = """\
 [label]
 # daily_budget = 40          # label tasks a day
 # settling_share = 0.6       # share of the answers that settles a task; below it a person decides
+# weigh_annotators = false   # true: votes weigh by the accuracy that people show on tasks they share
 # cost_per_label = 0.0       # what one label costs, in your currency
 # desk = "label_studio"      # where people label; default "builtin": the page /label of this server
 

@@ -18,10 +18,12 @@ class SettlingPolicy:
     """When labels settle a task.
 
     settling_share: the weight (0.5 to 1, of all who answered) that the winning answer needs; below it a person decides.
+    weigh_annotators: whether votes weigh by the accuracy that people show on tasks they share; otherwise all the same.
     cost_per_label: what a label costs, in the currency of your books; 0 = not told.
     """
 
     settling_share: float = 0.6
+    weigh_annotators: bool = False
     cost_per_label: float = 0.0
 
 
