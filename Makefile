@@ -80,7 +80,7 @@ format: setup  ## rewrite the code to the house style
 	@$(BIN)/ruff check --quiet --fix-only .
 	@$(BIN)/ruff format --quiet .
 
-real:  ## install the heavy real things some tests use (a browser; needs root and apt)
+real: setup  ## install the heavy real things some tests use (Label Studio; a browser, which needs root and apt)
 	@sh scripts/real.sh
 
 lock:  ## choose new exact versions for requirements/*.lock (needs a package registry)

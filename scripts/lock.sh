@@ -1,5 +1,5 @@
 #!/bin/sh
-# Writes requirements/runtime.lock and requirements/dev.lock: exact versions, the sha256 of every file of each
+# Writes requirements/{runtime,dev,label-studio}.lock: exact versions, the sha256 of every file of each
 # version, for every platform; no registry addresses, so the files install from whatever registry pip is set to.
 set -eu
 cd "$(dirname "$0")/.."
@@ -20,3 +20,6 @@ compile pyproject.toml -o requirements/runtime.lock
 # The same versions in both files: what is tested is what runs.
 echo "lock     requirements/dev.lock"
 compile pyproject.toml --extra postgres --group dev -c requirements/runtime.lock -o requirements/dev.lock
+# Label Studio lives in an environment of its own. Its "attr" is a slip of its makers: attrs provides the module.
+echo "lock     requirements/label-studio.lock"
+compile requirements/label-studio.in --no-emit-package attr -o requirements/label-studio.lock

@@ -1,7 +1,10 @@
 #!/bin/sh
-# Installs what some tests need beside Python: Debian's Chromium and a font to draw text with.
-# Without root or apt it says so and succeeds: those tests are then skipped, with their reason.
+# Installs what some tests need beside Python: Label Studio in an environment of its own, Debian's Chromium and a font
+# to draw text with. Without root or apt it says so and succeeds: browser tests are then skipped, with their reason.
 set -eu
+cd "$(dirname "$0")/.."
+
+.venv/bin/python -m noria.app.label_studio.environment .real/label-studio
 
 packages=""
 browser=""

@@ -109,9 +109,17 @@ class MadeUpDesk:
         ]
         self.labels: list[Label] = []
 
-    def next_tasks(self, limit: int) -> list[LabelTask]:
-        labelled = {label.task_id for label in self.labels}
-        return [task for task in self.tasks if task.task_id not in labelled][:limit]
+    def next_tasks(self, limit: int, annotator: str | None = None) -> list[LabelTask]:
+        mine = {label.task_id for label in self.labels if annotator in (None, label.annotator)}
+        said = [label.task_id for label in self.labels]
+        open_ones = [t for t in self.tasks if t.task_id not in mine and said.count(t.task_id) < t.annotators]
+        return open_ones[:limit]
+
+    def disputed(self, limit: int) -> list[tuple[LabelTask, list[Label]]]:
+        decided = {label.task_id for label in self.labels if label.adjudication}
+        said = [(task, [la for la in self.labels if la.task_id == task.task_id]) for task in self.tasks]
+        apart = [(task, ls) for task, ls in said if len({la.relevance for la in ls}) > 1]
+        return [(task, ls) for task, ls in apart if task.task_id not in decided][:limit]
 
     def task(self, task_id: str) -> LabelTask:
         for task in self.tasks:
@@ -155,6 +163,9 @@ class MadeUpHouse:
         self.service, self.desk = MadeUpService(release), MadeUpDesk()
         self.view = view if view is not None else made_up_view()
         self.ids = (f"id-{number}" for number in itertools.count(1))
+
+    def settle(self) -> None:
+        self.settled = len(self.desk.labels)
 
     def performance(self) -> dict[str, Any]:
         return self.view

@@ -258,6 +258,38 @@ def test_a_label_is_stored_with_ids_and_time_of_the_house(client, house):
     assert client.get("/v1/label/status").json()["labelled"] == 1
 
 
+def test_a_label_is_settled_at_once(client, house):
+    client.post("/v1/label/labels", json={"task_id": "t-1", "relevance": "irrelevant", "annotator": "Ann"})
+    assert house.settled == 1
+
+
+def test_tasks_for_a_person_leave_out_those_that_he_or_she_labelled(client, house):
+    house.desk.tasks = [replace(task, annotators=2) for task in house.desk.tasks]
+    client.post("/v1/label/labels", json={"task_id": "t-1", "relevance": "irrelevant", "annotator": "Ann"})
+    shown = {
+        who: [task["task_id"] for task in client.get("/v1/label/tasks", params={"annotator": who}).json()["tasks"]]
+        for who in ("Ann", "Ben")
+    }
+    assert shown == {"Ann": ["t-2", "t-3"], "Ben": ["t-1", "t-2", "t-3"]}
+
+
+def test_a_disputed_task_comes_with_what_each_person_said_and_can_be_decided(client, house):
+    body = {"task_id": "t-1", "relevance": "in_scope", "intent": "vpn_slow", "article_ids": ["kb-1", "kb-2"]}
+    client.post("/v1/label/labels", json=body | {"annotator": "Ann", "note": "sure"})
+    client.post("/v1/label/labels", json={"task_id": "t-1", "relevance": "irrelevant", "annotator": "Ben"})
+    [task] = client.get("/v1/label/disputed").json()["tasks"]
+    assert [(one["annotator"], one["relevance"], one["article_ids"], one["note"]) for one in task["said"]] == [
+        ("Ann", "in_scope", ["kb-1", "kb-2"], "sure"), ("Ben", "irrelevant", [], ""),
+    ]  # fmt: skip
+    assert task["same"] == {"relevance": "in_scope", "intent": "password_reset"}
+    client.post(
+        "/v1/label/labels",
+        json={"task_id": "t-1", "relevance": "irrelevant", "annotator": "Eve", "adjudication": True},
+    )
+    assert house.desk.labels[-1].adjudication is True
+    assert client.get("/v1/label/disputed").json()["tasks"] == []
+
+
 def test_a_label_that_the_desk_refuses_is_a_problem_with_its_sentence(client):
     body = {"task_id": "t-1", "relevance": "in_scope", "annotator": "Ann"}
     assert_problem(client.post("/v1/label/labels", json=body), 422, "usage", "needs the right intent")

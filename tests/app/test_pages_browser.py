@@ -12,7 +12,11 @@ from playwright.sync_api import Page, expect
 
 from noria.app.http.server import create_app
 from noria.app.report import render_report
+from noria.connect import BuiltinDesk
 from noria.errors import UsageError
+from noria.label.settling import Settling
+from noria.records import Label
+from noria.stores.journal import Journal
 
 from .made_up_house import PROBE, MadeUpHouse, empty_view, made_up_task, made_up_view
 
@@ -433,6 +437,91 @@ def test_single_keys_can_be_switched_off_and_typing_is_never_a_shortcut(page, si
     expect(page.locator("[name=relevance]:checked")).to_have_count(0)
 
 
+@pytest.fixture
+def real_desk(house, tmp_path):
+    """The desk that Noria brings along, on a journal of its own, behind the made-up house."""
+    journal = Journal.open(f"sqlite:///{tmp_path}/journal.db")
+    house.desk = BuiltinDesk(journal)
+    house.settle = lambda: journal.settle(Settling())
+    yield house.desk
+    journal.close()
+
+
+def test_twenty_tasks_take_at_most_three_keys_each_where_the_prediction_is_right(page, site, house, real_desk):
+    real_desk.push([made_up_task(n, f"query {n} of twenty", created_ms=n) for n in range(1, 21)])
+    start_labelling(page, site)
+    pressed = 0
+    for number in range(1, 21):
+        expect(page.locator("#query")).to_have_text(f"query {number} of twenty")
+        for key in ("Enter", "y", "Enter"):
+            page.keyboard.press(key)
+            pressed += 1
+    expect(page.get_by_role("heading", name="Nothing to label")).to_be_focused()
+    assert pressed <= 3 * 20
+    labels = real_desk.collect(0)
+    assert len(labels) == 20
+    assert {(la.relevance, la.intent, la.helpful, la.annotator) for la in labels} == {
+        ("in_scope", "password_reset", True, "Ann")
+    }
+    assert real_desk.status().open == 0
+
+
+def label_as(page, name):
+    page.get_by_role("button", name="Change").click()
+    page.get_by_label("Your name").fill(name)
+    page.keyboard.press("Enter")
+
+
+def test_a_task_for_two_people_is_shown_to_the_second_and_not_again_to_the_first(page, site, house, real_desk):
+    real_desk.push([made_up_task(1, "two are asked", annotators=2), made_up_task(2, "one is asked", created_ms=2**41)])
+    start_labelling(page, site)
+    for shown in ("two are asked", "one is asked"):
+        expect(page.locator("#query")).to_have_text(shown)
+        for key in ("Enter", "Enter"):
+            page.keyboard.press(key)
+    expect(page.get_by_role("heading", name="Nothing to label")).to_be_focused()
+    page.reload()
+    expect(page.get_by_role("heading", name="Nothing to label")).to_be_visible()
+    label_as(page, "Ben")
+    expect(page.locator("#query")).to_have_text("two are asked")
+    for key in ("3", "Enter"):
+        page.keyboard.press(key)
+    expect(page.get_by_role("heading", name="Nothing to label")).to_be_focused()
+    assert sorted((la.task_id, la.annotator) for la in real_desk.collect(0)) == [
+        ("t-1", "Ann"), ("t-1", "Ben"), ("t-2", "Ann"),
+    ]  # fmt: skip
+
+
+def test_a_dispute_is_decided_on_the_page_by_name_and_by_keys(page, site, house, real_desk):
+    task = made_up_task(1, "is it in scope", annotators=2)
+    real_desk.push([task])
+    for number, (who, relevance, intent) in enumerate([("Ann", "in_scope", "vpn_slow"), ("Ben", "irrelevant", None)]):
+        real_desk.submit(Label(f"l{number}", "t-1", "p-1", who, relevance, intent, (), helpful=None, time_ms=number))
+    house.settle()
+    page.goto(f"{site}/label?adjudicate")
+    page.get_by_label("Your name").fill("Eve")
+    page.keyboard.press("Enter")
+    expect(page.locator("#said li")).to_have_text(["Ann: in scope, VPN is slow", "Ben: irrelevant"])
+    for key in ("3", "Enter"):
+        page.keyboard.press(key)
+    expect(page.get_by_text("People agree on every task")).to_be_visible()
+    last = real_desk.collect(0)[-1]
+    assert (last.annotator, last.relevance, last.adjudication) == ("Eve", "irrelevant", True)
+    assert real_desk.disputed() == []
+
+
+def test_right_articles_are_marked_by_keys_and_none_excludes_the_others(page, site, house):
+    start_labelling(page, site)
+    for key in ("Enter", "a", "Space", "Tab", "Space", "Tab", "Space"):
+        page.keyboard.press(key)
+    expect(page.locator("#articles :checked")).to_have_count(1)
+    expect(page.get_by_role("checkbox", name="none exists")).to_be_checked()
+    for key in ("Shift+Tab", "Space", "Enter"):
+        page.keyboard.press(key)
+    expect(page.locator("#query")).to_contain_text("please help")
+    assert house.desk.labels[0].article_ids == ("kb-2",)
+
+
 def test_the_labeller_is_remembered_and_can_be_changed(page, site, house):
     start_labelling(page, site)
     page.reload()
@@ -440,6 +529,7 @@ def test_the_labeller_is_remembered_and_can_be_changed(page, site, house):
     page.get_by_role("button", name="Change").click()
     page.get_by_label("Your name").fill("Ben")
     page.keyboard.press("Enter")
+    expect(page.locator("#query")).to_be_focused()
     for key in ("Enter", "Enter"):
         page.keyboard.press(key)
     expect(page.locator("#query")).to_contain_text("please help")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
-from noria.ports import DeskStatus, LabelDesk
-from noria.records import LabelTask
+from noria.ports import BadAnswer, DeskStatus, LabelDesk
+from noria.records import NO_ARTICLE, LabelTask, standing
 
 NOON_MS = 1_767_268_800_000
 
@@ -30,10 +32,12 @@ def desk_task(number: int, **fields) -> LabelTask:
 
 
 class LabelDeskContract:
-    """A subclass gives two fixtures: `desk`, an empty desk, and `give`, a person at it.
+    """A subclass gives four fixtures: `desk`, empty, the `journal` behind it, and people who `give` and `withdraw`.
 
     `give(task, time_ms, **fields)` labels a task as a person does there, at that time, with the fields of a `Label`
-    (relevance, intent, article_id, helpful, annotator); labelling a task again changes its label.
+    (relevance, intent, article_ids, helpful, annotator); labelling a task again changes the label of that annotator. A
+    desk may refuse an answer that cannot count with BadAnswer, or keep it to itself. `withdraw(task, annotator,
+    time_ms)` takes back what that person said, at that time or when the desk's own clock says.
     """
 
     @pytest.fixture
@@ -43,6 +47,20 @@ class LabelDeskContract:
     @pytest.fixture
     def give(self, desk):
         raise NotImplementedError
+
+    @pytest.fixture
+    def withdraw(self, desk):
+        raise NotImplementedError
+
+    @pytest.fixture
+    def collect(self, desk, journal):
+        """What the loop does with a desk: collects everything and keeps it. Returns the labels that count."""
+
+        def run():
+            journal.add_labels(desk.collect(0))
+            return standing(journal.labels(0))
+
+        return run
 
     def test_it_has_the_shape_of_a_label_desk(self, desk):
         assert isinstance(desk, LabelDesk)
@@ -69,13 +87,13 @@ class LabelDeskContract:
             NOON_MS + 5000,
             relevance="in_scope",
             intent="vpn_not_connecting",
-            article_id="kb2",
+            article_ids=("kb2",),
             helpful=False,
             annotator="ann",
         )
         (label,) = desk.collect(0)
         assert (label.task_id, label.prediction_id, label.annotator) == ("t-p1", "p1", "ann")
-        assert (label.relevance, label.intent, label.article_id) == ("in_scope", "vpn_not_connecting", "kb2")
+        assert (label.relevance, label.intent, label.article_ids) == ("in_scope", "vpn_not_connecting", ("kb2",))
         assert label.helpful is False
         assert label.time_ms == NOON_MS + 5000
 
@@ -87,7 +105,7 @@ class LabelDeskContract:
         desk.push([desk_task(1)])
         give(desk_task(1), NOON_MS, relevance=relevance, intent=intent)
         (label,) = desk.collect(0)
-        assert (label.relevance, label.intent, label.article_id, label.helpful) == (relevance, intent, None, None)
+        assert (label.relevance, label.intent, label.article_ids, label.helpful) == (relevance, intent, (), None)
 
     def test_labels_are_collected_from_a_time_on_in_order_of_time(self, desk, give):
         tasks = [desk_task(i) for i in range(4)]
@@ -122,3 +140,74 @@ class LabelDeskContract:
         give(desk_task(1), NOON_MS, relevance="irrelevant")
         assert desk.push([desk_task(1)]) == 0
         assert desk.status().open == 0
+
+    def test_a_task_sent_again_with_another_draw_stays_as_it_was_first_sent(self, desk, journal):
+        desk.push([desk_task(1)])
+        assert desk.push([desk_task(1, inclusion_probability=0.9, seed=8)]) == 0
+        assert journal.task("t-p1") == desk_task(1)
+
+    def test_a_task_for_two_people_is_open_until_both_answered(self, desk, give, collect):
+        task = desk_task(1, annotators=2)
+        desk.push([task])
+        give(task, NOON_MS + 1, relevance="irrelevant", annotator="ann")
+        assert [label.annotator for label in collect()] == ["ann"]
+        assert desk.status().open == 1
+        give(task, NOON_MS + 2, relevance="in_scope", intent="vpn_slow", annotator="ben")
+        assert [(label.annotator, label.relevance) for label in collect()] == [
+            ("ann", "irrelevant"), ("ben", "in_scope"),
+        ]  # fmt: skip
+        assert desk.status() == DeskStatus(open=0, labelled=1, oldest_open_ms=None)
+
+    def test_a_person_who_answers_twice_counts_once(self, desk, give, collect):
+        task = desk_task(1, annotators=2)
+        desk.push([task])
+        give(task, NOON_MS + 1, relevance="irrelevant", annotator="ann")
+        collect()
+        give(task, NOON_MS + 2, relevance="in_scope", intent="vpn_slow", annotator="ann")
+        assert [(label.annotator, label.relevance) for label in collect()] == [("ann", "in_scope")]
+        assert desk.status().open == 1
+
+    def test_a_label_that_was_taken_back_comes_as_withdrawn_and_the_others_stay(self, desk, give, withdraw, collect):
+        task = desk_task(1, annotators=2)
+        desk.push([task])
+        give(task, NOON_MS + 1, relevance="irrelevant", annotator="ann")
+        give(task, NOON_MS + 2, relevance="in_scope", intent="vpn_slow", annotator="ben")
+        assert len(collect()) == 2
+        withdraw(task, "ann", NOON_MS + 3)
+        assert [label.annotator for label in collect()] == ["ben"]
+        assert [label.annotator for label in collect()] == ["ben"], "however often it is collected"
+        assert desk.status() == DeskStatus(open=1, labelled=0, oldest_open_ms=NOON_MS + 1001)
+
+    def test_collecting_again_brings_nothing_new(self, desk, give, journal):
+        desk.push([desk_task(1), desk_task(2)])
+        for number in (1, 2):
+            give(desk_task(number), NOON_MS + number, relevance="irrelevant")
+        assert journal.add_labels(desk.collect(0)) in (0, 2), "0 where the desk lies on the journal itself"
+        assert journal.add_labels(desk.collect(0)) == 0
+        assert len(journal.labels(0)) == 2
+
+    @pytest.mark.parametrize("articles", [("kb1", "kb2"), (NO_ARTICLE,)])
+    def test_several_right_articles_can_be_named_or_none(self, desk, give, articles):
+        desk.push([desk_task(1)])
+        give(desk_task(1), NOON_MS, relevance="in_scope", intent="vpn_slow", article_ids=articles)
+        (label,) = desk.collect(0)
+        assert label.article_ids == articles
+
+    @pytest.mark.parametrize(
+        "said",
+        [
+            {"relevance": "in_scope", "intent": "left_the_scope"},
+            {"relevance": "in_scope"},
+            {"relevance": "perhaps"},
+            {"relevance": "in_scope", "intent": "vpn_slow", "article_ids": ("kb1", NO_ARTICLE)},
+            {"relevance": "new_domain", "intent": "vpn_slow"},
+        ],
+    )
+    def test_an_answer_that_cannot_count_never_becomes_a_label(self, desk, give, collect, said):
+        desk.push([desk_task(1)])
+        with suppress(BadAnswer):
+            give(desk_task(1), NOON_MS, **said)
+        assert collect() == []
+        assert desk.status().open == 1
+        give(desk_task(1), NOON_MS + 1, relevance="irrelevant")
+        assert [label.relevance for label in collect()] == ["irrelevant"], "the person may answer again"

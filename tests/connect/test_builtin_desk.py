@@ -10,7 +10,8 @@ from tests.connect.label_desk_contract import NOON_MS, LabelDeskContract, desk_t
 
 from noria.connect import BuiltinDesk
 from noria.errors import NotFound, UsageError
-from noria.records import Judged, Label
+from noria.label.settling import Settling
+from noria.records import Label, standing
 from noria.stores.journal import Journal
 
 
@@ -38,7 +39,7 @@ def answer(**fields) -> Label:
         "annotator": "ann",
         "relevance": "in_scope",
         "intent": "vpn_slow",
-        "article_id": None,
+        "article_ids": (),
         "helpful": None,
         "time_ms": NOON_MS + 1,
     }
@@ -55,11 +56,41 @@ class TestBuiltinDesk(LabelDeskContract):
         numbers = count()
 
         def person(task, time_ms, **fields):
-            usual = {"annotator": "ann", "intent": None, "article_id": None, "helpful": None}
+            usual = {"annotator": "ann", "intent": None, "article_ids": (), "helpful": None}
             said = {**usual, **fields}
             desk.submit(Label(f"l{next(numbers)}", task.task_id, task.prediction_id, time_ms=time_ms, **said))
 
         return person
+
+    @pytest.fixture
+    def withdraw(self, desk):
+        def person(task, annotator, time_ms):
+            desk.withdraw(task.task_id, annotator, label_id=f"back-{time_ms}", time_ms=time_ms)
+
+        return person
+
+
+def test_only_who_gave_a_label_can_take_it_back(desk, asked):
+    desk.submit(answer())
+    with pytest.raises(UsageError, match="'ben' has no label"):
+        desk.withdraw("t-p1", "ben", label_id="l2", time_ms=NOON_MS)
+    back = desk.withdraw("t-p1", "ann", label_id="l2", time_ms=NOON_MS)
+    assert (back.withdrawn, back.time_ms) == (True, NOON_MS + 2), "never before what it takes back"
+    with pytest.raises(UsageError, match="'ann' has no label"):
+        desk.withdraw("t-p1", "ann", label_id="l3", time_ms=NOON_MS)
+
+
+def test_the_disputed_come_with_the_labels_that_count(desk, journal):
+    desk.push([desk_task(1, annotators=2), desk_task(2)])
+    desk.submit(answer())
+    desk.submit(replace(answer(annotator="ben", intent="reset_password", time_ms=NOON_MS + 2), label_id="l2"))
+    journal.settle(Settling())
+    ((task, labels),) = desk.disputed()
+    assert (task.task_id, [label.intent for label in labels]) == ("t-p1", ["vpn_slow", "reset_password"])
+    desk.submit(replace(answer(annotator="eve", adjudication=True, time_ms=NOON_MS + 3), label_id="l3"))
+    journal.settle(Settling())
+    assert desk.disputed() == []
+    assert journal.judged(0, 2 * NOON_MS)[0].label.adjudicated_by == "eve"
 
 
 def test_the_next_tasks_are_the_oldest_without_a_label(desk):
@@ -70,15 +101,15 @@ def test_the_next_tasks_are_the_oldest_without_a_label(desk):
     assert desk.task("t-p1") == desk_task(1)
 
 
-def test_a_submitted_label_is_what_the_journal_judges_by(desk, asked, journal):
+def test_a_submitted_label_is_in_the_journal(desk, asked, journal):
     label = desk.submit(answer(note="clear case", helpful=True))
-    assert journal.judged(0, 2 * NOON_MS) == [Judged(asked, label)]
+    assert journal.labels(0) == [label]
 
 
 def test_a_later_label_replaces_the_earlier_one(desk, asked, journal):
     desk.submit(answer())
     second = desk.submit(replace(answer(relevance="irrelevant", intent=None, time_ms=NOON_MS + 2), label_id="l2"))
-    assert [judged.label for judged in journal.judged(0, 2 * NOON_MS)] == [second]
+    assert standing(journal.labels_of(["t-p1"])) == [second]
 
 
 def test_a_label_submitted_twice_is_stored_once(desk, asked):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from noria.monitor import AlarmPolicy, by_day
 from noria.monitor.alarm import findings
 from noria.monitor.quality import rates
 from noria.records import Decision, Judged, Label, LabelTask, Relevance
+from noria.stats.design import chances, floor_of, write_design
 
 DAY_MS = 86_400_000
 
@@ -25,9 +28,7 @@ def judged(
 ) -> Judged:
     judged_of = (f"t{number}", f"p{number}", "acme", "x", predicted, decision, (), "r1", time_ms)
     task = LabelTask(*judged_of, "s", 0.1, 1, "d", ("vpn",), 0)
-    return Judged(
-        task, Label(f"l{number}", f"t{number}", f"p{number}", "ann", relevance, intent, None, helpful, time_ms)
-    )
+    return Judged(task, Label(f"l{number}", f"t{number}", f"p{number}", "ann", relevance, intent, (), helpful, time_ms))
 
 
 def test_metrics_are_those_of_the_glossary() -> None:
@@ -115,6 +116,64 @@ def test_more_labels_do_not_change_old_findings() -> None:
     early = findings([r for r in rows if r.task.query_time_ms < 45 * DAY_MS], [0], AlarmPolicy())
     late = findings(rows, [0], AlarmPolicy())
     assert {f.finding_id for f in early} <= {f.finding_id for f in late}
+
+
+def weighted_traffic(seed: int, days: int, switch: int, rate_of_day) -> list[Judged]:  # type: ignore[no-untyped-def]
+    """Forty labels a day of a thousand queries: uniform until `switch`, then most of them where answers are unsure."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for day in range(days):
+        sure = rng.random(1000) < 0.7
+        right = rng.random(1000) < np.where(sure, 0.97, 0.5) * rate_of_day(day)
+        pi = chances(np.where(sure, 0.17, 0.5), 40) if day >= switch else np.full(1000, 0.04)
+        design = write_design("active-1", floor_of(40, 1000)) if day >= switch else "uniform-1"
+        for i in np.flatnonzero(rng.random(1000) < pi).tolist():
+            j = judged(len(rows), day * DAY_MS + i, intent="vpn" if right[i] else "wifi")
+            rows.append(replace(j, task=replace(j.task, inclusion_probability=float(pi[i]), design=design)))
+    return rows
+
+
+def test_another_way_of_drawing_raises_no_alarm() -> None:
+    """Unsure answers are labelled first from day 30 on, and quality stays: no more alarms than the run length allows.
+
+    Among the labels the rate falls by ten points: without weights every stream would be in alarm.
+    """
+    streams = [weighted_traffic(seed, 90, 30, lambda d: 1.0) for seed in range(6)]
+    raised = [f for rows in streams for f in findings(rows, [0], AlarmPolicy())]
+    assert len(raised) <= 1
+    blind = [[replace(j, task=replace(j.task, design="uniform-1")) for j in rows] for rows in streams]
+    assert all(findings(rows, [0], AlarmPolicy()) for rows in blind)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_drop_is_found_under_a_weighted_design(seed: int) -> None:
+    """83 % to 62 % on day 40, all drawn by uncertainty: found within ten days, the interval holds the day."""
+    rows = weighted_traffic(seed, 60, 0, lambda d: 1.0 if d < 40 else 0.75)
+    found = findings(rows, [0], AlarmPolicy())
+    assert found
+    assert 40 * DAY_MS <= found[0].raised_ms < 52 * DAY_MS
+    assert found[0].inception_low_ms <= 40 * DAY_MS <= found[0].inception_high_ms
+    assert found[0].before == pytest.approx(0.83, abs=0.04)
+
+
+def test_explored_tasks_are_no_evidence() -> None:
+    """Labels that were picked because users complained neither enter a day's figures nor raise an alarm."""
+    rows = traffic(1, 60, lambda d: 0.85 if d < 30 else 0.4)
+    picked = [replace(j, task=replace(j.task, purpose="explore")) for j in rows]
+    assert findings(picked, [0], AlarmPolicy()) == []
+    assert by_day(picked, {"1970-01-01": 5})[0].labels == 0
+
+
+def test_a_days_labels_weigh_one_over_their_chance() -> None:
+    """Unsure answers drawn four times as often count a quarter: 36 sure ones right, 24 of 40 unsure ones wrong."""
+    sure = [judged(i, 0) for i in range(36)]
+    unsure = [judged(100 + i, 0, intent="wifi" if i < 24 else "vpn") for i in range(40)]
+    unsure = [replace(j, task=replace(j.task, inclusion_probability=0.4)) for j in unsure]
+    rate = by_day([*sure, *unsure], {})[0].rates["success"]
+    assert rate.value == pytest.approx((36 + 16 / 4) / (36 + 40 / 4))
+    assert rate.low < rate.value < rate.high
+    assert rate.n < 76
+    assert rate.k / rate.n == pytest.approx(rate.value, abs=0.02)
 
 
 def test_no_labels_no_findings() -> None:

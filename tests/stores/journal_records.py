@@ -64,7 +64,7 @@ def label(name="l1", task_id="t1", prediction_id="p1", **fields):
         "annotator": "ann",
         "relevance": "in_scope",
         "intent": "vpn_not_connecting",
-        "article_id": "kb1",
+        "article_ids": ("kb1",),
         "helpful": True,
         "time_ms": NOON_MS + 5000,
         "note": "",

@@ -14,6 +14,7 @@ from sqlalchemy import inspect
 from tests.stores.journal_records import candidate, prediction
 
 from noria.errors import OutsideError, StateError, UsageError
+from noria.records import Label
 from noria.stores.journal import Journal, migrations
 from noria.stores.journal.engine import writing
 from noria.stores.journal.schema import METADATA
@@ -62,6 +63,53 @@ def test_a_journal_goes_down_to_nothing_and_up_again(journal, run_sql):
     journal.record_release(kind="release", time_ms=1, release="r1", candidate=candidate(), evidence={})
     with pytest.raises(Exception, match="append-only"):
         run_sql("DELETE FROM ledger")
+
+
+OLD_TASK = (
+    "INSERT INTO tasks (task_id, prediction_id, account, text, predicted_intent, decision, article_ids, release, "
+    "query_time_ms, stratum, inclusion_probability, seed, design, scope, created_ms, show_prediction, status) VALUES "
+    "('{0}', 'p-{0}', 'acme', 'vpn', 'vpn', 'answer', '[\"kb1\"]', 'r1', 5, 's', 0.5, '7', 'd', '[\"vpn\"]', 6, TRUE, "
+    "'{1}')"
+)
+OLD_LABEL = (
+    "INSERT INTO labels (label_id, task_id, prediction_id, annotator, relevance, intent, article_id, helpful, time_ms, "
+    "note) VALUES ('{0}', '{1}', 'p-{1}', 'ann', 'in_scope', 'vpn', {2}, TRUE, {3}, '')"
+)
+
+
+def test_labels_of_the_first_schema_keep_their_meaning_on_the_way_up_and_down(journal, run_sql):
+    """One annotator settled a task by the latest label; what was withdrawn since does not come back as a label."""
+    with writing(journal._engine) as connection:
+        migrations.move(connection, "0001_first")
+    run_sql(
+        *(OLD_TASK.format(name, status) for name, status in [("t1", "labelled"), ("t2", "open"), ("t3", "labelled")]),
+        *(
+            OLD_LABEL.format(*row)
+            for row in [("l1", "t1", "'kb9'", 7), ("l2", "t1", "'kb1'", 8), ("l3", "t3", "NULL", 9)]
+        ),
+    )
+    with writing(journal._engine) as connection:
+        migrations.move(connection, migrations.HEAD)
+    assert [(lab.label_id, lab.article_ids) for lab in journal.labels(0)] == [
+        ("l1", ("kb9",)), ("l2", ("kb1",)), ("l3", ()),
+    ]  # fmt: skip
+    first, third = journal.judged(0, 10)
+    assert (first.task.annotators, first.task.purpose, first.task.confidence) == (1, "estimate", 0.0)
+    assert (first.label.label_id, first.label.annotators, first.label.time_ms) == ("l2", ("ann",), 8)
+    assert first.right
+    assert third.label.article_ids == ()
+    assert [task.task_id for task in journal.open_tasks()] == ["t2"]
+    back = Label("l4", "t3", "p-t3", "ann", "in_scope", "vpn", (), helpful=True, time_ms=10, withdrawn=True)
+    several = Label("l5", "t2", "p-t2", "ann", "in_scope", "vpn", ("kb1", "kb2"), helpful=None, time_ms=11)
+    journal.add_labels([back, several])
+    with writing(journal._engine) as connection:
+        migrations.move(connection, "0001_first")
+    assert run_sql("SELECT label_id, article_id FROM labels ORDER BY label_id") == [
+        ("l1", "kb9"), ("l2", "kb1"), ("l5", "kb1"),
+    ]  # fmt: skip
+    assert run_sql("SELECT task_id, status FROM tasks ORDER BY task_id") == [
+        ("t1", "labelled"), ("t2", "labelled"), ("t3", "open"),
+    ]  # fmt: skip
 
 
 def test_a_journal_that_was_downgraded_comes_up_when_it_is_opened(journal, journal_url):

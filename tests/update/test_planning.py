@@ -14,7 +14,7 @@ def judged(number: int, relevance: Relevance = "in_scope", intent: str | None = 
         f"t{number}", f"p{number}", "acme", f"text {number}", "vpn", "answer", (), "r1", number, "s", 0.5, 1, "d",
         ("vpn",), 0,
     )  # fmt: skip
-    return Judged(task, Label(f"l{number}", f"t{number}", f"p{number}", "ann", relevance, intent, None, None, number))
+    return Judged(task, Label(f"l{number}", f"t{number}", f"p{number}", "ann", relevance, intent, (), None, number))
 
 
 def make(rows: list[Judged], **options: object):  # type: ignore[no-untyped-def]

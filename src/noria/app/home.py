@@ -34,6 +34,10 @@ class Home:
         return self.path / "reports"
 
     @property
+    def label_studio(self) -> Path:
+        return self.path / "label-studio"
+
+    @property
     def journal_url(self) -> str:
         return self.settings.stores.journal or f"sqlite:///{self.path / 'journal.db'}"
 

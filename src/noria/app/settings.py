@@ -6,7 +6,7 @@ import dataclasses
 import tomllib
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +15,7 @@ from noria.errors import UsageError, nearest
 
 T = TypeVar("T")
 
+DESKS = ("builtin", "label_studio")
 TEMPLATE = """\
 # Settings of a Noria home. Every key may be left out; these are the defaults.
 
@@ -27,6 +28,15 @@ TEMPLATE = """\
 
 [label]
 # daily_budget = 40          # label tasks a day
+# settling_share = 0.6       # share of the answers that settles a task; below it a person decides
+# weigh_annotators = false   # true: votes weigh by the accuracy that people show on tasks they share
+# cost_per_label = 0.0       # what one label costs, in your currency
+# desk = "label_studio"      # where people label; default "builtin": the page /label of this server
+
+[label_studio]
+# url = "https://label-studio.example.com"   # token in NORIA_LABEL_STUDIO_TOKEN; default: 'noria label-studio up'
+# port = 8430
+# database = "postgresql://user@host:5432/name"   # of the server that 'up' starts; default: SQLite in the home
 
 [monitor]
 # run_length = 10000         # labelled queries to a false alarm, on average at least
@@ -77,12 +87,28 @@ class StoreSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelStudioSettings:
+    """Which Label Studio people label on.
+
+    url: a server that somebody runs; empty = the one that `noria label-studio up` starts, on `port` of this machine,
+    with its data in `database` (empty = SQLite in the home). project: title of the project; empty = "Noria" and the
+    home's name.
+    """
+
+    url: str = ""
+    project: str = ""
+    port: int = 8430
+    database: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All sections; `agent` is the recipe's mapping, checked by the agent room."""
 
     agent: Mapping[str, Any] = field(default_factory=dict)
     encoder: EncoderChoice = field(default_factory=EncoderChoice)
     label: Mapping[str, Any] = field(default_factory=dict)
+    label_studio: LabelStudioSettings = field(default_factory=LabelStudioSettings)
     monitor: Mapping[str, Any] = field(default_factory=dict)
     update: Mapping[str, Any] = field(default_factory=dict)
     release: Mapping[str, Any] = field(default_factory=dict)
@@ -109,19 +135,45 @@ def read_settings(path: Path) -> Settings:
 def loop_policy(settings: Settings, where: str = "noria.toml") -> Any:
     """The policies of all rooms from their sections (`noria.loop.LoopPolicy`)."""
     from noria.agent import Recipe
-    from noria.label import SamplingPolicy
+    from noria.label import SamplingPolicy, SettlingPolicy
     from noria.loop import LoopPolicy
     from noria.monitor import AlarmPolicy
     from noria.release import GatePolicy
     from noria.update import UpdatePolicy
 
+    own = _without_desk(settings, where)
+    drawing, deciding = _shared_out(own, (SamplingPolicy, SettlingPolicy), f"{where} [label]")
     return LoopPolicy(
         recipe=Recipe.from_dict(settings.agent),
-        sampling=from_mapping(SamplingPolicy, settings.label, f"{where} [label]"),
+        sampling=from_mapping(SamplingPolicy, drawing, f"{where} [label]"),
+        settling=from_mapping(SettlingPolicy, deciding, f"{where} [label]"),
         alarm=from_mapping(AlarmPolicy, settings.monitor, f"{where} [monitor]"),
         gate=from_mapping(GatePolicy, settings.release, f"{where} [release]"),
         update=from_mapping(UpdatePolicy, settings.update, f"{where} [update]"),
     )
+
+
+def label_desk(settings: Settings) -> str:
+    """Where people label: one of `DESKS`."""
+    return str(settings.label.get("desk", DESKS[0]))
+
+
+def _without_desk(settings: Settings, where: str) -> dict[str, Any]:
+    """[label] without the key that only says where the tasks go."""
+    if label_desk(settings) not in DESKS:
+        hint = nearest(label_desk(settings), DESKS)
+        raise UsageError(f"{where} [label]: desk cannot be {settings.label['desk']!r}. {hint}")
+    return {key: value for key, value in settings.label.items() if key != "desk"}
+
+
+def _shared_out(raw: Mapping[str, Any], classes: Sequence[type], where: str) -> list[dict[str, Any]]:
+    """A section that several policies share: to each the keys that are its own; an unknown key is refused."""
+    names = [[f.name for f in dataclasses.fields(cls)] for cls in classes]
+    every = [name for own in names for name in own]
+    for key in raw:
+        if key not in every:
+            raise UsageError(f"{where}: unknown setting {key!r}. {nearest(key, every)}")
+    return [{key: value for key, value in raw.items() if key in own} for own in names]
 
 
 def from_mapping(cls: type[T], raw: Mapping[str, Any], where: str) -> T:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import noria
 from noria.app.home import Home
-from noria.app.settings import Settings, loop_policy
+from noria.app.label_studio.server import label_studio_address
+from noria.app.settings import Settings, label_desk, loop_policy
 from noria.connect.builtin_desk import BuiltinDesk
 from noria.errors import NotFound, OutsideError, StateError, UsageError
 from noria.stores import Stores
@@ -22,7 +23,9 @@ from noria.stores import Stores
 if TYPE_CHECKING:
     from noria.agent import Recipe
     from noria.agent.encoding import Encoder
+    from noria.connect.label_studio import LabelStudioDesk
     from noria.loop import House
+    from noria.ports import LabelDesk
     from noria.serve import Service
     from noria.stores.encoders import EncoderShelf
 
@@ -57,7 +60,7 @@ def open_house(home: Home, stores: Stores) -> House:
     policy = loop_policy(home.settings)
     return House(
         stores,
-        BuiltinDesk(stores.journal),
+        open_desk(home, stores),
         policy,
         time.monotonic,
         code_facts(),
@@ -171,6 +174,34 @@ def add_encoder(name: str, file: Path | None, tell: Callable[[str], None]) -> tu
     _open_encoder.cache_clear()
     return facts, True
 
+def open_desk(home: Home, stores: Stores) -> LabelDesk:
+    """Where this home's label tasks go."""
+    if label_desk(home.settings) == "label_studio":
+        return label_studio_desk(home, stores)
+    return BuiltinDesk(stores.journal)
+
+
+def label_studio_desk(home: Home, stores: Stores) -> LabelStudioDesk:
+    """The desk on the Label Studio of the settings, or on the one that `noria label-studio up` starts.
+
+    Raises:
+        UsageError: no token is set. StateError: the home's own server was never started.
+    """
+    from noria.connect.label_studio import LabelStudioClient, LabelStudioDesk
+
+    url, token = label_studio_address(home, os.environ)
+    home.label_studio.mkdir(exist_ok=True)
+    title = home.settings.label_studio.project or f"Noria {home.path.name}"
+
+    def scope() -> set[str]:
+        from noria.loop.turn import scope_of
+
+        live = stores.journal.current_release()
+        return scope_of(stores, live.candidate) if live else set()
+
+    client = LabelStudioClient(url, token)
+    return LabelStudioDesk(client, stores.journal, title=title, lock=home.label_studio / "exchange.lock", scope=scope)
+
 
 def code_facts() -> dict[str, str]:
     """Which code runs: the version and a sha256 over the package's Python files."""
@@ -195,6 +226,12 @@ class LiveHouse:
         from noria.serve import Service
 
         return Service(self.stores, time.perf_counter, load_encoder)
+
+    def settle(self) -> None:
+        """Settles the tasks that labels came in for."""
+        from noria.label.gathering import settle
+
+        settle(self.stores, loop_policy(self.home.settings).settling)
 
     def performance(self) -> dict[str, Any]:
         """The view model of the performance page."""

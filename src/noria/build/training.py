@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from noria.agent import Agent, Recipe, fit, pack
 from noria.agent.encoding import Encoder
 from noria.build.evaluation import score_rows
+from noria.errors import DataError, Problem
 from noria.records import Candidate, DataVersion, Example
 
 if TYPE_CHECKING:
@@ -91,12 +92,23 @@ def train(
 def extend_examples(
     stores: Stores, name: str, rows: Sequence[Example], *, note: Mapping[str, str], time_ms: int
 ) -> DataVersion:
-    """A new version of an examples table with the rows added; a row with a known id takes the place of the old one.
+    """A new version of an examples table with the rows added; a row of a label takes the place of its earlier self.
 
     Rows that are there already change nothing, and then there is no new version.
+
+    Raises:
+        DataError: a row has the id of an original row, one that came from no label; those are never overwritten.
     """
     version, present = stores.lake.examples(name)
     by_id = {row.id: row for row in present}
+    original = [
+        r.id for r in rows if r.id in by_id and not by_id[r.id].origin.startswith("label:") and by_id[r.id] != r
+    ]
+    if original:
+        taken = [
+            Problem(f"examples/{name}", None, "id", f"{row_id!r} is the id of an original row.") for row_id in original
+        ]
+        raise DataError(taken, "Give the original rows other ids; nothing was written.")
     changed = any(row.id in by_id and by_id[row.id] != row for row in rows)
     if changed:
         merged = by_id | {row.id: row for row in rows}

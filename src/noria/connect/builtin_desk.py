@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from noria.errors import UsageError, nearest
+from noria.errors import UsageError
 from noria.ports import DeskStatus
-from noria.records import RELEVANCES, RESERVED_INTENTS, Label, LabelTask
+from noria.ports.questions import answers_of, read_answers
+from noria.records import Label, LabelTask, standing
 from noria.stores.journal import Journal
 
 
@@ -30,48 +31,51 @@ class BuiltinDesk:
         counts = self._journal.task_counts()
         return DeskStatus(counts["open"], counts["labelled"], counts.get("oldest_open_ms"))
 
-    def next_tasks(self, limit: int = 20) -> list[LabelTask]:
-        """At most `limit` tasks without a label, oldest first."""
-        return self._journal.open_tasks(limit)
+    def next_tasks(self, limit: int = 20, annotator: str | None = None) -> list[LabelTask]:
+        """At most `limit` tasks that lack answers, oldest first, without those that `annotator` has answered."""
+        return self._journal.open_tasks(limit, annotator)
+
+    def disputed(self, limit: int = 20) -> list[tuple[LabelTask, list[Label]]]:
+        """At most `limit` tasks on which people disagree, oldest query first, each with the labels that count."""
+        tasks = [row.task for row in self._journal.judged(0, 2**62, "adjudicate")[:limit]]
+        labels = standing(self._journal.labels_of([task.task_id for task in tasks]))
+        return [(task, [label for label in labels if label.task_id == task.task_id]) for task in tasks]
 
     def task(self, task_id: str) -> LabelTask:
         """One task, labelled or not; or NotFound."""
         return self._journal.task(task_id)
 
     def submit(self, label: Label) -> Label:
-        """Checks a label, stores it and returns it as stored (spaces in the intent tidied).
+        """Checks a label, stores it and returns it as stored (spaces in free texts tidied).
 
-        To correct a label, submit another for the same task with a new label_id and a later time: the latest counts.
+        To correct a label, submit another with a new label_id and a later time: the latest of an annotator counts.
 
         Raises:
             NotFound: the task is unknown.
-            UsageError: the label contradicts itself or its task; the sentence says how.
+            BadAnswer: the label contradicts itself or its task; the sentence says how.
+            UsageError: it names nobody who gives it.
         """
         task = self._journal.task(label.task_id)
-        if not label.annotator.strip():
+        annotator = " ".join(label.annotator.split())
+        if not annotator:
             raise UsageError("a label needs the name of who gives it (annotator).")
-        if label.relevance not in RELEVANCES:
-            raise UsageError(f"relevance cannot be {label.relevance!r}. {nearest(label.relevance, RELEVANCES)}")
-        intent = " ".join((label.intent or "").split()) or None
-        _check_intent(label.relevance, intent, task.scope)
-        tidy = replace(label, intent=intent)
+        judged = read_answers(task, answers_of(label, task))
+        tidy = replace(
+            label, annotator=annotator, intent=judged.intent, article_ids=judged.article_ids, note=judged.note
+        )
         self._journal.add_labels([tidy])
         return tidy
 
+    def withdraw(self, task_id: str, annotator: str, *, label_id: str, time_ms: int) -> Label:
+        """Takes back what an annotator said about a task, by a new label that says so: nothing is deleted.
 
-def _check_intent(relevance: str, intent: str | None, scope: tuple[str, ...]) -> None:
-    if relevance == "in_scope":
-        if intent is None:
-            raise UsageError("a label 'in_scope' needs the right intent; choose one of the task's scope.")
-        if intent not in scope:
-            raise UsageError(
-                f"intent {intent!r} is not in the scope of this task. {nearest(intent, scope)} "
-                "For a request outside the scope choose 'new_domain' and name it freely."
-            )
-    elif relevance == "new_domain":
-        if intent in scope:
-            raise UsageError(f"intent {intent!r} is in the scope of this task; choose 'in_scope' for it.")
-        if intent in RESERVED_INTENTS:
-            raise UsageError(f"{intent!r} is a reserved word; name the new domain, or leave the intent empty.")
-    elif intent is not None:
-        raise UsageError(f"a label {relevance!r} takes no intent; leave {intent!r} out or choose 'in_scope'.")
+        Raises:
+            NotFound: the task is unknown. UsageError: the annotator has no label there that counts.
+        """
+        labels = standing(self._journal.labels_of([self._journal.task(task_id).task_id]))
+        mine = [label for label in labels if label.annotator == annotator and not label.adjudication]
+        if not mine:
+            raise UsageError(f"{annotator!r} has no label on task {task_id!r} to take back.")
+        back = replace(mine[-1], label_id=label_id, time_ms=max(time_ms, mine[-1].time_ms + 1), withdrawn=True)
+        self._journal.add_labels([back])
+        return back

@@ -1,24 +1,25 @@
-"""Brings what people answered from the desk into the journal, and settled labels into training rows."""
+"""Brings what people answered from the desk into the journal, and settles it: by majority, or by a named person."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
+from noria.errors import UsageError
+from noria.label.annotators import judge_people
+from noria.label.settling import Settling, SettlingPolicy
 from noria.ports.label_desk import LabelDesk
-from noria.records import IRRELEVANT, OOS, SMALL_TALK, Example, Judged, Receipt
+from noria.ports.questions import Said, read_answers
+from noria.records import Label, Receipt
 
 if TYPE_CHECKING:
     from noria.stores import Stores
 
 _STATE = "label.gather"
 OVERLAP_MS = 3_600_000
-GATE_SHARE = 0.2
 
 
-def gather(stores: Stores, desk: LabelDesk) -> Receipt:
-    """Collects labels since the last time; a label that is known already counts once.
+def gather(stores: Stores, desk: LabelDesk, policy: SettlingPolicy | None = None) -> Receipt:
+    """Collects labels since the last time and settles their tasks; a label that is known already counts once.
 
     It looks an hour further back than it must: a desk's clock may differ from ours.
     """
@@ -26,46 +27,35 @@ def gather(stores: Stores, desk: LabelDesk) -> Receipt:
     labels = desk.collect(max(0, since_ms - OVERLAP_MS))
     new = stores.journal.add_labels(labels)
     stores.journal.set_state(_STATE, {"until_ms": max([since_ms, *(lab.time_ms for lab in labels)])})
-    status = desk.status()
-    return Receipt("label.gather", {"collected": len(labels), "new": new, "open": status.open})
+    counts = {"collected": len(labels), "new": new, "open": desk.status().open}
+    return Receipt("label.gather", counts | settle(stores, policy or SettlingPolicy()))
 
 
-def for_gate(judged: Judged) -> bool:
-    """Whether a label is kept for the gate and never trained on: a fixed fifth, by the sha256 of its task."""
-    digest = hashlib.sha256(judged.task.task_id.encode()).digest()
-    return int.from_bytes(digest[:4], "big") < GATE_SHARE * 2**32
+def settle(stores: Stores, policy: SettlingPolicy) -> dict[str, int]:
+    """Settles every task that labels came in for, and counts what became of them: settled, to be adjudicated."""
+    weights = {}
+    if policy.weigh_annotators:
+        weights = {one.annotator: one.weight for one in judge_people(stores.journal.labels(0)).annotators}
+    made = [settled for settled in stores.journal.settle(Settling(policy, weights)) if settled is not None]
+    return {status: sum(settled.status == status for settled in made) for status in ("settled", "adjudicate")}
 
 
-def corrected(judged: Sequence[Judged], scope: Collection[str], accepted: Collection[str] = ()) -> list[Example]:
-    """The examples that labels make: the right intent of the query, or the reserved intent of what it was.
+def adjudicate(
+    stores: Stores, policy: SettlingPolicy, task_id: str, said: Said, *, by: str, label_id: str, time_ms: int
+) -> Label:
+    """Settles a task by the word of a named person, whatever others said and whichever desk they work at.
 
-    Args:
-        judged: labels with their tasks.
-        scope: the intents in scope.
-        accepted: new intents that come into scope; a new-domain label that names one becomes its example.
-
-    A label in scope whose intent is in neither is left out (its intent has left the scope).
+    Raises:
+        NotFound: the task is unknown. BadAnswer: the answers do not hold together. UsageError: nobody is named.
     """
-    rows = []
-    for item in judged:
-        label = item.label
-        known = label.intent if label.intent in scope or label.intent in accepted else None
-        intent = {
-            "in_scope": known,
-            "new_domain": known or OOS,
-            "irrelevant": IRRELEVANT,
-            "small_talk": SMALL_TALK,
-        }[label.relevance]
-        if intent is None:
-            continue
-        rows.append(
-            Example(
-                id=f"label-{label.label_id}",
-                text=item.task.text,
-                intent=intent,
-                split="train",
-                account=item.task.account,
-                origin=f"label:{label.label_id}",
-            )
-        )
-    return rows
+    task, name = stores.journal.task(task_id), " ".join(by.split())
+    if not name:
+        raise UsageError("an adjudication needs the name of who decides.")
+    judged = read_answers(task, said)
+    label = Label(
+        label_id, task.task_id, task.prediction_id, name, judged.relevance, judged.intent, judged.article_ids,
+        judged.helpful, time_ms, judged.note, adjudication=True,
+    )  # fmt: skip
+    stores.journal.add_labels([label])
+    settle(stores, policy)
+    return label

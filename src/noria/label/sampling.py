@@ -1,20 +1,34 @@
-"""Draws predictions for labelling with a known probability, within a budget that fills up with time."""
+"""Draws predictions for labelling with a known probability each, within a budget that fills up with time."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from noria.label.expectation import Expectation, Floats, learn
+from noria.label.strata import novelty, stratum
 from noria.ports.label_desk import LabelDesk
-from noria.records import LabelTask, Prediction, Receipt
-from noria.stats import simple_random
+from noria.records import LabelTask, Prediction, Purpose, Receipt, version_of_scope
+from noria.stats.design import (
+    chances,
+    coins,
+    company,
+    floor_of,
+    spread_out,
+    thumbs,
+    uncertainty,
+    write_design,
+)
 
 if TYPE_CHECKING:
     from noria.stores import Stores
 
 DAY_MS = 86_400_000
-DESIGN = "uniform-1"
+DESIGN = "active-1"
+EXPLORE = "explore-1"
 _STATE = "label.draw"
 
 
@@ -22,51 +36,100 @@ _STATE = "label.draw"
 class SamplingPolicy:
     """How many predictions people are asked about, and from which seed they are drawn.
 
-    daily_budget: label tasks a day. A budget not used on days without traffic is not saved up beyond `carry_days`.
+    daily_budget: label tasks a day, on average. A budget not used on days without traffic is not saved up beyond
+    `carry_days`. floor_share: part of it that is spread evenly over all traffic (0 to 1); the rest goes where the
+    outcome is least certain. explore_budget: further tasks a day that serve training and no estimate.
+    blind_share: part of the evenly spread tasks that do not show what the agent thought. several_share: part of all
+    tasks that `several` people are asked, to see whether they agree. min_fit, fit_days: labels, and days they may be
+    old, from which the expectation is learnt; before, the agent's confidence is taken.
     """
 
     daily_budget: int = 40
     seed: int = 20_260_101
     carry_days: float = 7.0
+    floor_share: float = 0.2
+    explore_budget: int = 10
+    blind_share: float = 0.25
+    several_share: float = 0.1
+    several: int = 2
+    min_fit: int = 200
+    fit_days: int = 90
 
 
-def draw(
-    predictions: Sequence[Prediction], size: int, *, stratum: str, seed: int, scope: Sequence[str], time_ms: int
-) -> list[LabelTask]:
-    """A simple random sample without replacement; every prediction had the chance min(1, size / N), stored with it.
+@dataclass(frozen=True, slots=True, eq=False)
+class Waiting:
+    """Predictions to draw from, in a fixed order, with what is expected and known of each before it is labelled.
+
+    right, in_scope: probabilities (n,). thumb: prediction id → what its user let on. seed: of this draw.
+    """
+
+    predictions: Sequence[Prediction]
+    right: Floats
+    in_scope: Floats
+    thumb: Mapping[str, int]
+    seed: int
+    scope: Sequence[str]
+    time_ms: int
+
+
+def draw(waiting: Waiting, expected: float, policy: SamplingPolicy) -> list[LabelTask]:
+    """Throws one coin for each prediction; its chance is stored with the task, and so is the floor that all had.
+
+    The same predictions, expectations and seed give the same tasks, and the coin of a task can be thrown again from
+    its seed and prediction id alone: below the floor it belongs to the evenly spread part.
 
     Args:
-        predictions: all predictions of a window, in a fixed order (time, id).
-        size: how many tasks at most.
-        stratum: name of the window.
-        seed: the same seed and predictions give the same tasks.
-        scope: intents that labellers choose from.
-        time_ms: when the tasks are made.
+        waiting: what to draw from.
+        expected: tasks wanted on average, above 0.
+        policy: shares of the design.
     """
-    count = min(size, len(predictions))
-    if count == 0:
+    n = len(waiting.predictions)
+    if n == 0:
         return []
-    chance = count / len(predictions)
+    # One chance for all metrics, from whichever outcome is less certain.
+    u = np.maximum(uncertainty(waiting.right), uncertainty(waiting.in_scope))
+    pi, floor = chances(u, expected, policy.floor_share), floor_of(expected, n, policy.floor_share)
+    keys = [p.prediction_id for p in waiting.predictions]
+    coin = coins(keys, waiting.seed)
+    blind = (coin < floor) & (coins(keys, waiting.seed, "blind") < policy.blind_share)
+    design = write_design(DESIGN, floor)
     return [
-        LabelTask(
-            task_id=f"t-{p.prediction_id}",
-            prediction_id=p.prediction_id,
-            account=p.query.account,
-            text=p.query.text,
-            predicted_intent=p.answer.intent,
-            decision=p.answer.decision,
-            article_ids=tuple(a.article_id for a in p.answer.articles),
-            release=p.release,
-            query_time_ms=p.query.time_ms,
-            stratum=stratum,
-            inclusion_probability=chance,
-            seed=seed,
-            design=DESIGN,
-            scope=tuple(scope),
-            created_ms=time_ms,
-        )
-        for p in (predictions[i] for i in simple_random(len(predictions), count, seed))
+        _task(waiting, i, policy, "estimate", design=design, chance=float(pi[i]), blind=bool(blind[i]))
+        for i in np.flatnonzero(coin < pi).tolist()
     ]
+
+
+def explore(waiting: Waiting, size: int, taken: Sequence[LabelTask], policy: SamplingPolicy) -> list[LabelTask]:
+    """Picks what would teach most among predictions that were not drawn: bad feedback, new topics, uncertain ones.
+
+    In turns from the three, the most telling first, and none that says the same as one before. They were not drawn by
+    chance, hence `purpose` explore and probability 1: no estimate counts them.
+
+    Args:
+        waiting: what to pick from.
+        size: how many at most.
+        taken: what was drawn from the same predictions.
+        policy: shares of the design.
+    """
+    gone = {task.prediction_id for task in taken}
+    left = [i for i, p in enumerate(waiting.predictions) if p.prediction_id not in gone]
+    if not left or size <= 0:
+        return []
+    texts = [p.query.text for p in waiting.predictions]
+    u = uncertainty(waiting.right)
+    new = np.array([novelty(p) for p in waiting.predictions])
+    foreign = sorted((i for i in left if new[i] > 0), key=lambda i: -new[i])
+    crowd = dict(zip(foreign, company([texts[i] for i in foreign]).tolist(), strict=True))
+    rankings = [
+        sorted(
+            (i for i in left if waiting.thumb.get(waiting.predictions[i].prediction_id, 0) < 0), key=lambda i: -u[i]
+        ),
+        sorted(foreign, key=lambda i: (-crowd[i], -new[i])),
+        sorted(left, key=lambda i: -u[i]),
+    ]
+    order = list(dict.fromkeys(_in_turns(rankings)))
+    chosen = spread_out(-np.arange(len(order), dtype=np.float64), [texts[i] for i in order], size)
+    return [_task(waiting, order[c], policy, "explore", design=EXPLORE, chance=1.0, blind=False) for c in chosen]
 
 
 def send(
@@ -74,30 +137,93 @@ def send(
 ) -> Receipt:
     """Draws from the predictions since the last draw and puts the tasks on the desk.
 
-    The budget is a bucket that fills by `daily_budget` a day, so that turning the loop more often asks no more of
-    people. The window stays open while the bucket or the window is empty, hence no prediction is left without a chance.
+    Each budget is a bucket that fills by so many a day, so that turning the loop more often asks no more of people;
+    what coins drew beyond it is taken off the next draw. The window stays open while the bucket or the window is empty,
+    hence no prediction is left without a chance.
     """
     state = stores.journal.get_state(_STATE) or {}
-    since_ms = int(state.get("until_ms", 0))
-    tokens = float(state.get("tokens", policy.daily_budget))
-    filled_ms = int(state.get("filled_ms", time_ms))
-    tokens += policy.daily_budget * (time_ms - filled_ms) / DAY_MS
-    tokens = min(tokens, policy.daily_budget * max(1.0, policy.carry_days))
-    waiting = stores.journal.predictions(since_ms, until_ms)
-    size = int(tokens + 1e-9)
-    warnings: tuple[str, ...] = ()
+    since_ms, filled_ms = int(state.get("until_ms", 0)), int(state.get("filled_ms", time_ms))
+    days = (time_ms - filled_ms) / DAY_MS
+    tokens = _filled(state.get("tokens"), policy.daily_budget, days, policy)
+    spare = _filled(state.get("explore_tokens"), policy.explore_budget, days, policy)
+    predictions = stores.journal.predictions(since_ms, until_ms)
     tasks: list[LabelTask] = []
-    if waiting and size:
-        seed = policy.seed + since_ms // 1000
-        stratum = f"{DESIGN}/{waiting[0].query.time_ms}-{until_ms}"
-        tasks = draw(waiting, size, stratum=stratum, seed=seed, scope=scope, time_ms=time_ms)
+    picked: list[LabelTask] = []
+    warnings: tuple[str, ...] = ()
+    if predictions and tokens >= 1:
+        waiting = _waiting(stores, predictions, policy, scope=scope, since_ms=since_ms, time_ms=time_ms)
+        tasks = draw(waiting, tokens, policy)
+        picked = explore(waiting, int(spare), tasks, policy)
         # the journal first: a label that comes back must find its task, whichever desk it was made on
-        stores.journal.add_tasks(tasks)
-        desk.push(tasks)
-        tokens -= len(tasks)
-        since_ms = until_ms
-    elif waiting:
-        warnings = (f"today's label budget is spent; {len(waiting)} predictions wait for the next draw.",)
-    stores.journal.set_state(_STATE, {"until_ms": since_ms, "tokens": tokens, "filled_ms": time_ms})
-    counts = {"predictions": len(waiting), "tasks": len(tasks), "budget_left": int(tokens + 1e-9)}
+        stores.journal.add_tasks([*tasks, *picked])
+        desk.push([*tasks, *picked])
+        tokens, spare, since_ms = tokens - len(tasks), spare - len(picked), until_ms
+    elif predictions:
+        warnings = (f"today's label budget is spent; {len(predictions)} predictions wait for the next draw.",)
+    kept = {"until_ms": since_ms, "tokens": tokens, "explore_tokens": spare, "filled_ms": time_ms}
+    stores.journal.set_state(_STATE, kept)
+    counts = {
+        "predictions": len(predictions),
+        "tasks": len(tasks),
+        "explore": len(picked),
+        "budget_left": max(0, int(tokens + 1e-9)),
+    }
     return Receipt("label.send", counts, warnings=warnings)
+
+
+def _waiting(
+    stores: Stores,
+    predictions: Sequence[Prediction],
+    policy: SamplingPolicy,
+    *,
+    scope: Sequence[str],
+    since_ms: int,
+    time_ms: int,
+) -> Waiting:
+    """The predictions with what past labels and the users so far say of them."""
+    past_ms = max(0, time_ms - policy.fit_days * DAY_MS)
+    thumb = thumbs(stores.journal.feedback(min(past_ms, since_ms), time_ms + 1))
+    expectation: Expectation = learn(stores.journal.judged(past_ms, time_ms), thumb, policy.min_fit)
+    right, in_scope = expectation.of(predictions, thumb)
+    return Waiting(predictions, right, in_scope, thumb, policy.seed + since_ms // 1000, scope, time_ms)
+
+
+def _filled(tokens: float | None, daily: float, days: float, policy: SamplingPolicy) -> float:
+    """A bucket after some days: a day's budget to begin with, never more than `carry_days` of it."""
+    return min((daily if tokens is None else float(tokens)) + daily * days, daily * max(1.0, policy.carry_days))
+
+
+def _in_turns(rankings: Sequence[Sequence[int]]) -> list[int]:
+    longest = max(len(r) for r in rankings)
+    return [ranking[k] for k in range(longest) for ranking in rankings if k < len(ranking)]
+
+
+def _task(
+    waiting: Waiting, i: int, policy: SamplingPolicy, purpose: Purpose, *, design: str, chance: float, blind: bool
+) -> LabelTask:
+    p = waiting.predictions[i]
+    several = coins([p.prediction_id], waiting.seed, "several")[0] < policy.several_share
+    return LabelTask(
+        task_id=f"t-{p.prediction_id}",
+        prediction_id=p.prediction_id,
+        account=p.query.account,
+        text=p.query.text,
+        predicted_intent=p.answer.intent,
+        decision=p.answer.decision,
+        article_ids=tuple(a.article_id for a in p.answer.articles),
+        release=p.release,
+        query_time_ms=p.query.time_ms,
+        stratum=stratum(p, waiting.thumb.get(p.prediction_id, 0)),
+        inclusion_probability=chance,
+        seed=waiting.seed,
+        design=design,
+        scope=tuple(waiting.scope),
+        created_ms=waiting.time_ms,
+        show_prediction=not blind,
+        purpose=purpose,
+        annotators=max(1, policy.several) if several else 1,
+        confidence=p.answer.intent_confidence,
+        scope_score=p.answer.scope_score,
+        expected_right=float(waiting.right[i]),
+        scope_version=version_of_scope(waiting.scope),
+    )

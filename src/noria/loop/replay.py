@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import numpy as np
 
 from noria.agent import Agent
 from noria.errors import DataError, NoRelease, Problem
-from noria.loop.traffic import NO_ARTICLE, Change
+from noria.loop.traffic import Change
 from noria.loop.turn import DAY_MS, House, turn
 from noria.monitor import day_of
 from noria.records import (
+    NO_ARTICLE,
     RESERVED_INTENTS,
     Answer,
     Feedback,
@@ -94,7 +95,10 @@ def replay(
         _log(house, rows, answers, live.release, people)
         without = answers if agent is frozen else _answers(frozen, rows)
         days.append(_day(day, rows, answers, without, live.release))
-        made = [people.label(task, truth, end_ms - 1) for task in stores.journal.open_tasks(limit=100_000)]
+        asked = stores.journal.open_tasks(limit=100_000)
+        made = [label for task in asked for label in people.labels(task, truth, end_ms - 1)]
+        disputed = [row.task for row in stores.journal.judged(0, end_ms, "adjudicate")]
+        made += [people.decision(task, truth, end_ms - 1) for task in disputed]
         labels += stores.journal.add_labels(made)
         done = turn(house, now_ms=end_ms, turn_id=f"turn-{day}")
         turns.append(done)
@@ -158,28 +162,43 @@ class _People:
             return None
         return Feedback(f"f-{row.id}", row.id, "helpful" if helped else "not_helpful", row.time_ms + 60_000)
 
-    def label(self, task: LabelTask, truth: dict[str, StreamRow], time_ms: int) -> Label:
-        """The label that a person gives who knows the truth, but for slips."""
+    def labels(self, task: LabelTask, truth: dict[str, StreamRow], time_ms: int) -> list[Label]:
+        """The labels that as many people give as the task asks, who know the truth but for slips."""
         row = truth[task.prediction_id]
-        intent = row.intent if row.intent and row.intent not in RESERVED_INTENTS else None
-        relevance: Relevance = row.relevance or ("in_scope" if intent in task.scope else "new_domain")
-        if intent is not None and intent in task.scope and self.rng.random() < self._noise(time_ms):
-            intent = task.scope[int(self.rng.integers(len(task.scope)))]
-        shown = row.article_id in task.article_ids or not task.article_ids
-        right = relevance == "in_scope" and task.decision == "answer" and intent == task.predicted_intent and shown
-        return Label(
-            label_id=f"l-{task.task_id}",
-            task_id=task.task_id,
-            prediction_id=task.prediction_id,
-            annotator="simulated",
-            relevance=relevance,
-            intent=intent,
-            article_id=row.article_id or (NO_ARTICLE if relevance == "in_scope" and task.article_ids else None),
-            helpful=right if task.decision == "answer" else None,
-            time_ms=time_ms,
-        )
+        made = []
+        for number in range(1, task.annotators + 1):
+            slip = task.scope and row.intent in task.scope and self.rng.random() < self._noise(time_ms)
+            wrong = task.scope[int(self.rng.integers(len(task.scope)))] if slip else None
+            made.append(_label(task, row, time_ms, annotator=f"simulated-{number}", intent=wrong))
+        return made
+
+    def decision(self, task: LabelTask, truth: dict[str, StreamRow], time_ms: int) -> Label:
+        """What an adjudicator says, who makes no slips."""
+        label = _label(task, truth[task.prediction_id], time_ms, annotator="simulated-adjudicator")
+        return replace(label, adjudication=True)
 
     def _noise(self, time_ms: int) -> float:
         day = (time_ms - self.start_ms) // DAY_MS
         planted = [c.share for c in self.policy.changes if c.kind == "label_noise" and c.active(int(day))]
         return max([self.policy.label_noise, *planted])
+
+
+def _label(task: LabelTask, row: StreamRow, time_ms: int, *, annotator: str, intent: str | None = None) -> Label:
+    """The true label of a query, or the one with another intent by mistake."""
+    true = row.intent if row.intent and row.intent not in RESERVED_INTENTS else None
+    intent = intent or true
+    relevance: Relevance = row.relevance or ("in_scope" if intent in task.scope else "new_domain")
+    shown = row.article_id in task.article_ids or not task.article_ids
+    right = relevance == "in_scope" and task.decision == "answer" and intent == task.predicted_intent and shown
+    article_id = row.article_id or (NO_ARTICLE if task.article_ids else None)
+    return Label(
+        label_id=f"l-{task.task_id}-{annotator}",
+        task_id=task.task_id,
+        prediction_id=task.prediction_id,
+        annotator=annotator,
+        relevance=relevance,
+        intent=intent,
+        article_ids=(article_id,) if article_id and relevance == "in_scope" else (),
+        helpful=right if task.decision == "answer" else None,
+        time_ms=time_ms,
+    )

@@ -11,7 +11,8 @@ from noria.agent import Recipe
 from noria.agent.bundle import Encoders
 from noria.agent.encoding import Encoder
 from noria.errors import NoRelease
-from noria.label import SamplingPolicy
+from noria.label import SamplingPolicy, SettlingPolicy
+from noria.label.corrections import learnt_labels
 from noria.monitor import AlarmPolicy
 from noria.records import (
     RESERVED_INTENTS,
@@ -41,6 +42,7 @@ class LoopPolicy:
 
     recipe: Recipe = field(default_factory=Recipe)
     sampling: SamplingPolicy = field(default_factory=SamplingPolicy)
+    settling: SettlingPolicy = field(default_factory=SettlingPolicy)
     alarm: AlarmPolicy = field(default_factory=AlarmPolicy)
     gate: GatePolicy = field(default_factory=GatePolicy)
     update: UpdatePolicy = field(default_factory=UpdatePolicy)
@@ -83,7 +85,7 @@ def turn(house: House, *, now_ms: int, turn_id: str) -> TurnReceipt:
     live = stores.journal.current_release()
     if live is None:
         raise NoRelease
-    timer.add(label.gather(stores, house.desk))
+    timer.add(label.gather(stores, house.desk, policy.settling))
     timer.add(monitor.check(stores, policy.alarm, until_ms=now_ms)[1])
     judged = stores.journal.judged(0, now_ms)
     plan = plan_turn(house, live, judged)
@@ -111,11 +113,10 @@ def plan_turn(house: House, live: Release, judged: Sequence[Judged]) -> Plan:
     """What the next turn would learn, accept and put into the backlog."""
     stores = house.stores
     _, rows = stores.lake.examples(live.candidate.examples.name)
-    learnt = {row.origin.removeprefix("label:") for row in rows if row.origin.startswith("label:")}
     state = stores.journal.get_state(ACCEPTED) or {}
     return update.plan(
         [j for j in judged if not label.for_gate(j)],
-        learnt=learnt,
+        learnt=learnt_labels(rows),
         scope=scope_of(stores, live.candidate),
         accepted=list(state.get("intents", ())),
         findings=[f for f in stores.journal.findings() if f.raised_ms > live.since_ms],

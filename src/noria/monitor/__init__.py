@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from noria.monitor.alarm import AlarmPolicy, findings
+from noria.monitor.production import QualityPolicy, window
 from noria.monitor.quality import by_day, day_of
 from noria.records import Finding, Receipt
 
 if TYPE_CHECKING:
     from noria.stores import Stores
 
-__all__ = ["AlarmPolicy", "by_day", "check", "day_of"]
+__all__ = ["AlarmPolicy", "QualityPolicy", "by_day", "check", "day_of", "window"]
 
 
 def check(stores: Stores, policy: AlarmPolicy, *, until_ms: int) -> tuple[list[Finding], Receipt]:

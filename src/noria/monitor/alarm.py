@@ -6,10 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from noria.monitor.quality import day_of
 from noria.records import Finding, Judged
 from noria.stats import baseline, e_sr, locate
+from noria.stats.design import read_floor
+
+Floats = npt.NDArray[np.float64]
 
 DAY_MS = 86_400_000
 
@@ -29,12 +33,17 @@ class AlarmPolicy:
 
 @dataclass(frozen=True, slots=True)
 class _Series:
-    """Outcomes in order of query time: 1 = good. `share` says how the metric is worded in a sentence."""
+    """Outcomes in order of query time: 1 = good. `words` says how the metric is worded in a sentence.
+
+    weight: the floor of the draw ÷ the label's own chance, 0 to 1: labels drawn for their uncertainty would else lower
+    every rate the day such a draw begins.
+    """
 
     metric: str
     words: str
-    time_ms: np.ndarray
-    good: np.ndarray
+    time_ms: npt.NDArray[np.int64]
+    good: Floats
+    weight: Floats
 
 
 def findings(judged: Sequence[Judged], releases_ms: Sequence[int], policy: AlarmPolicy) -> list[Finding]:
@@ -43,7 +52,8 @@ def findings(judged: Sequence[Judged], releases_ms: Sequence[int], policy: Alarm
     The reference is the rate of the first `baseline_days` after the start, an alarm, or a release, less one standard
     error; between alarms it only rises, so that a release that made things worse is held against the time before it.
     """
-    ordered = sorted(judged, key=lambda j: (j.task.query_time_ms, j.task.task_id))
+    drawn = [j for j in judged if j.task.purpose == "estimate"]
+    ordered = sorted(drawn, key=lambda j: (j.task.query_time_ms, j.task.task_id))
     inside = [j for j in ordered if j.label.relevance == "in_scope"]
     legit = [j for j in ordered if j.label.relevance in ("in_scope", "new_domain")]
     series = [
@@ -57,7 +67,8 @@ def findings(judged: Sequence[Judged], releases_ms: Sequence[int], policy: Alarm
 
 def _series(metric: str, words: str, items: Sequence[Judged], good: Sequence[bool]) -> _Series:
     times = np.array([j.task.query_time_ms for j in items], dtype=np.int64)
-    return _Series(metric, words, times, np.array(good, dtype=float))
+    weight = [(read_floor(j.task.design) or j.task.inclusion_probability) / j.task.inclusion_probability for j in items]
+    return _Series(metric, words, times, np.array(good, dtype=float), np.minimum(np.array(weight, dtype=float), 1.0))
 
 
 def _alarms(series: _Series, releases_ms: Sequence[int], policy: AlarmPolicy) -> list[Finding]:
@@ -67,7 +78,7 @@ def _alarms(series: _Series, releases_ms: Sequence[int], policy: AlarmPolicy) ->
         reference, first = _reference(series, start, releases_ms, policy)
         if first >= len(series.good):
             return out
-        at = e_sr(series.good[first:], reference[first:], policy.run_length)
+        at = e_sr(series.good[first:], reference[first:], policy.run_length, weight=series.weight[first:])
         if at is None:
             return out
         stop = first + at
@@ -76,7 +87,7 @@ def _alarms(series: _Series, releases_ms: Sequence[int], policy: AlarmPolicy) ->
     return out
 
 
-def _reference(series: _Series, start: int, releases_ms: Sequence[int], policy: AlarmPolicy) -> tuple[np.ndarray, int]:
+def _reference(series: _Series, start: int, releases_ms: Sequence[int], policy: AlarmPolicy) -> tuple[Floats, int]:
     """The acceptable rate at each label (rising only), and the first label that has one."""
     times, length_ms = series.time_ms, policy.baseline_days * DAY_MS
     reference = np.full(len(times), -np.inf)
@@ -84,27 +95,25 @@ def _reference(series: _Series, start: int, releases_ms: Sequence[int], policy: 
     for begin in begins:
         low, high = np.searchsorted(times, [begin, begin + length_ms])
         if high - low >= policy.min_baseline and high < len(times):
-            rate = baseline(float(series.good[low:high].sum()), int(high - low))
-            reference[high:] = np.maximum(reference[high:], rate)
+            k, n = _worth(series.good[low:high], series.weight[low:high])
+            reference[high:] = np.maximum(reference[high:], baseline(k, n))
     known = np.flatnonzero(np.isfinite(reference))
     return reference, int(known[0]) if len(known) else len(times)
 
 
 def _finding(series: _Series, start: int, stop: int) -> Finding:
     """The alarm at label `stop`, located by days among the labels from `start` on."""
-    times, good = series.time_ms[start : stop + 1], series.good[start : stop + 1]
+    here = slice(start, stop + 1)
+    times, good, weight = series.time_ms[here], series.good[here], series.weight[here]
     first_day = int(times[0]) // DAY_MS
-    day = times // DAY_MS - first_day
-    n = np.bincount(day)
-    k = np.bincount(day, weights=good)
-    place = locate(k, n, ramps=(0, 3, 7))
-    index, low, high = (place.index, place.low, place.high) if place else (len(n) - 1, 0, len(n) - 1)
-    before, after = good[day < index], good[day >= index]
-    before_rate = float(before.mean()) if len(before) else float("nan")
-    after_rate = float(after.mean()) if len(after) else float("nan")
+    day = (times // DAY_MS - first_day).astype(np.int64)
+    days = [_worth(good[day == d], weight[day == d]) for d in range(int(day[-1]) + 1)]
+    place = locate([k for k, _ in days], [n for _, n in days], ramps=(0, 3, 7))
+    index, low, high = (place.index, place.low, place.high) if place else (len(days) - 1, 0, len(days) - 1)
+    before_rate, after_rate = (_rate(good[part], weight[part]) for part in (day < index, day >= index))
     begin_ms, low_ms, high_ms = ((first_day + i) * DAY_MS for i in (index, low, high))
     sentence = (
-        f"{series.words} fell from {100 * before_rate:.0f} % to {100 * after_rate:.0f} % of labelled queries; it began "
+        f"{series.words} fell from {100 * before_rate:.0f} % to {100 * after_rate:.0f} % of such queries; it began "
         f"about {day_of(begin_ms)} (between {day_of(low_ms)} and {day_of(high_ms)}, 95 %)."
     )
     raised_ms = int(times[-1])
@@ -119,3 +128,14 @@ def _finding(series: _Series, start: int, stop: int) -> Finding:
         after=after_rate,
         sentence=sentence,
     )
+
+
+def _worth(good: Floats, weight: Floats) -> tuple[float, float]:
+    """Successes and labels that weigh equally and tell as much: the weighted rate at Kish's effective number."""
+    total = float(weight.sum())
+    n = total**2 / float(weight @ weight) if total else 0.0
+    return (float(weight @ good) / total * n if total else 0.0), n
+
+
+def _rate(good: Floats, weight: Floats) -> float:
+    return float(weight @ good / weight.sum()) if len(good) else float("nan")

@@ -11,9 +11,9 @@ from noria.records import Label, LabelTask
 
 @dataclass(frozen=True, slots=True)
 class DeskStatus:
-    """How the desk stands: tasks without and with a label.
+    """How the desk stands: tasks that lack answers, and those that as many people answered as were asked.
 
-    `oldest_open_ms`: creation time (UTC milliseconds) of the oldest task without a label, None when all are labelled.
+    `oldest_open_ms`: creation time (UTC milliseconds) of the oldest open task, None when all are labelled.
     """
 
     open: int
@@ -33,12 +33,13 @@ class LabelDesk(Protocol):
         ...
 
     def collect(self, since_ms: int) -> list[Label]:
-        """Labels made or changed at or after `since_ms` (UTC milliseconds), in order of time, label_id.
+        """Labels made, changed or taken back at or after `since_ms` (UTC milliseconds), in order of time, label_id.
 
-        A changed label comes with a new label_id and its new time; the latest label of a task counts.
+        A changed label comes with a new label_id and its new time; the latest of each annotator counts. One that was
+        taken back comes as a label of its own that says `withdrawn`. An answer that `read_answers` refuses never comes.
         """
         ...
 
     def status(self) -> DeskStatus:
-        """How many tasks are open and labelled, and how old the oldest open one is."""
+        """How many tasks lack answers and have all, and how old the oldest open one is."""
         ...

@@ -11,6 +11,8 @@ IRRELEVANT = "irrelevant"
 """Reserved intent of an example: no support request at all."""
 SMALL_TALK = "small_talk"
 """Reserved intent of an example: greeting, thanks and the like."""
+NO_ARTICLE = "none"
+"""Reserved article id in a judgement: no article answers the query."""
 RESERVED_INTENTS = frozenset({OOS, IRRELEVANT, SMALL_TALK})
 
 Relevance = Literal["in_scope", "new_domain", "irrelevant", "small_talk"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -14,6 +15,10 @@ FeedbackKind = Literal["helpful", "not_helpful", "article_opened", "rephrased", 
 FEEDBACK_KINDS: tuple[FeedbackKind, ...] = (
     "helpful", "not_helpful", "article_opened", "rephrased", "ticket_created", "agent_replied",
 )  # fmt: skip
+Purpose = Literal["estimate", "explore"]
+PURPOSES: tuple[Purpose, ...] = ("estimate", "explore")
+SettledStatus = Literal["settled", "adjudicate", "open"]
+SETTLED_STATUSES: tuple[SettledStatus, ...] = ("settled", "adjudicate", "open")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +87,14 @@ class Feedback:
 
 @dataclass(frozen=True, slots=True)
 class LabelTask:
-    """A prediction that a person is asked about, with the sampling design by which it was drawn.
+    """A prediction that people are asked about, with the sampling design by which it was drawn.
 
-    `inclusion_probability`: the known chance (0 to 1] with which it was drawn. `scope`: the intents to choose from.
-    `show_prediction`: whether the labeller sees what the agent thought. `query_time_ms`: when the query was asked.
+    `inclusion_probability`: the known chance (0 to 1] with which it was drawn. `scope`: the intents to choose from,
+    `scope_version` names that list (see `version_of_scope`). `query_time_ms`: when the query was asked.
+    `show_prediction`: whether the labeller sees what the agent thought. `annotators`: how many people are asked.
+    `purpose`: "estimate" tasks carry the production figures, "explore" tasks serve training only. `confidence`,
+    `scope_score`: what the agent said (see `Answer`). `expected_right`: the calibrated expectation (0 to 1) that the
+    answer is right; the proxy of the estimators.
     """
 
     task_id: str
@@ -104,11 +113,22 @@ class LabelTask:
     scope: tuple[str, ...]
     created_ms: int
     show_prediction: bool = True
+    purpose: Purpose = "estimate"
+    annotators: int = 1
+    confidence: float = 0.0
+    scope_score: float = 0.0
+    expected_right: float = 0.0
+    scope_version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A person's judgement on a prediction. `helpful` None = cannot tell. `intent` may name one outside the scope."""
+    """A person's judgement on a prediction; of a task, the latest of each annotator (by time, label_id) counts.
+
+    `intent` may name one outside the scope. `article_ids`: every right article, `(NO_ARTICLE,)` where none exists,
+    empty = not judged. `helpful` None = cannot tell. `withdrawn`: takes the annotator's judgement back; it repeats the
+    content of what it takes back. `adjudication`: settles the task by itself, against all other labels.
+    """
 
     label_id: str
     task_id: str
@@ -116,21 +136,52 @@ class Label:
     annotator: str
     relevance: Relevance
     intent: str | None
-    article_id: str | None
+    article_ids: tuple[str, ...]
     helpful: bool | None
     time_ms: int
     note: str = ""
+    withdrawn: bool = False
+    adjudication: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What the labels of a task come to.
+
+    `status`: "settled" = counts in estimates and training; "adjudicate" = people disagree, a person must decide;
+    "open" = fewer answers than were asked for. Of the last two, the judgement is the leading one. `label_ids`,
+    `annotators`: the labels it rests on and who gave them, in order of time. `agreement` (0 to 1): share of pairs of
+    annotators who agree on relevance and intent, 1 for a single one. `time_ms`: when the last of its labels was made.
+    """
+
+    task_id: str
+    prediction_id: str
+    status: SettledStatus
+    relevance: Relevance
+    intent: str | None
+    article_ids: tuple[str, ...]
+    helpful: bool | None
+    label_ids: tuple[str, ...]
+    annotators: tuple[str, ...]
+    agreement: float
+    adjudicated_by: str | None
+    time_ms: int
+
+    @property
+    def label_id(self) -> str:
+        """The name of this very settlement: the ids of its labels, joined; another label makes it another."""
+        return "+".join(self.label_ids)
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A label beside the task it answers: one row of every production estimate.
+    """A task beside its settled label: one row of every production estimate.
 
     `right`: whether the answer given was right by the label (False where none was given).
     """
 
     task: LabelTask
-    label: Label
+    label: Settled
 
     @property
     def answered(self) -> bool:
@@ -138,14 +189,30 @@ class Judged:
 
     @property
     def right(self) -> bool:
-        """An answer was given, to a query in scope, with the right intent and, where named, the right article."""
+        """An answer was given, to a query in scope, with the right intent and, where named, a right article."""
         t, lab = self.task, self.label
         return (
             t.decision == "answer"
             and lab.relevance == "in_scope"
             and lab.intent == t.predicted_intent
-            and (lab.article_id is None or not t.article_ids or lab.article_id in t.article_ids)
+            and (not lab.article_ids or not t.article_ids or bool(set(lab.article_ids) & set(t.article_ids)))
         )
+
+
+def standing(labels: Iterable[Label]) -> list[Label]:
+    """The labels that count, in order of time, label_id: the latest of each task and annotator, unless withdrawn.
+
+    Adjudications stand beside the annotators' own labels: a person may give both.
+    """
+    latest: dict[tuple[str, str, bool], Label] = {}
+    for label in sorted(labels, key=lambda lab: (lab.time_ms, lab.label_id)):
+        latest[label.task_id, label.annotator, label.adjudication] = label
+    return sorted((lab for lab in latest.values() if not lab.withdrawn), key=lambda lab: (lab.time_ms, lab.label_id))
+
+
+def version_of_scope(scope: Iterable[str]) -> str:
+    """A short name of a list of intents, whatever their order: 12 hex digits of its sha256."""
+    return hashlib.sha256("\n".join(sorted(scope)).encode()).hexdigest()[:12]
 
 
 def did_right(example: Example, answer: Answer) -> bool:

@@ -14,7 +14,7 @@ from noria.stats.classification import (
     recall_at_false_rejects,
 )
 from noria.stats.detect import ESRState, baseline, e_sr
-from noria.stats.estimators import Estimate, active_mean, hajek
+from noria.stats.estimators import Estimate, active_mean, active_ratio, hajek
 from noria.stats.gating import Paired, compare, e_gate, mcnemar, tango_lower
 from noria.stats.intervals import Difference, clopper_pearson, newcombe, wilson
 from noria.stats.locate import Inception, locate
@@ -30,6 +30,7 @@ __all__ = [
     "Paired",
     "accuracy",
     "active_mean",
+    "active_ratio",
     "auprc",
     "auroc",
     "baseline",

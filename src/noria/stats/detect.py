@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from noria.errors import UsageError
-from noria.stats.intervals import as_numbers, score_bounds
+from noria.stats.intervals import Floats, as_numbers, score_bounds
 
 BETS = (0.05, 0.1, 0.2, 0.4, 0.8)
 
@@ -64,23 +64,30 @@ class ESRState:
         """
         if not (0 <= y <= 1 and 0 <= m0 <= 1):
             raise UsageError(f"an outcome of {y} against an acceptable mean of {m0}: both must lie between 0 and 1.")
-        return ESRState(_advance(self.M, self.bets, y, m0), self.bets)
+        return ESRState(_advance(self.M, self.bets, m0 - y), self.bets)
 
 
-def e_sr(y: npt.ArrayLike, m0: npt.ArrayLike, A: float, bets: Sequence[float] = BETS) -> int | None:
+def e_sr(
+    y: npt.ArrayLike, m0: npt.ArrayLike, A: float, bets: Sequence[float] = BETS, weight: npt.ArrayLike = 1.0
+) -> int | None:
     """Index of the label at which the alarm is raised, or None.
 
     While the mean stays at m0 or above, a false alarm comes after A labels on average at least; that holds for any
     dependence on the past. The delay of a true alarm is counted in labels, too.
+
+    Labels drawn with unequal chances keep that promise for the mean of all traffic by `weight`: the floor of the draw ÷
+    the label's own chance. A label drawn for its uncertainty then moves the sums no more than it would have moved them
+    on average in a uniform draw at the floor.
 
     Args:
         y: outcomes (n,) in order of time, 0 (bad) to 1 (good). Without any there is no alarm.
         m0: the acceptable mean, 0 to 1: one for all, or (n,), that of each label's stratum. Take `baseline`.
         A: wanted run length in labels, above 1.
         bets: stakes between 0 and 1, mixed in equal parts.
+        weight: one for all or (n,), 0 to 1.
 
     Raises:
-        UsageError: an argument is outside its limits, or m0 has another length.
+        UsageError: an argument is outside its limits, or m0 or weight has another length.
 
     Source: Shin, Ramdas, Rinaldo, arXiv 2203.03532 (e-SR).
 
@@ -89,23 +96,22 @@ def e_sr(y: npt.ArrayLike, m0: npt.ArrayLike, A: float, bets: Sequence[float] = 
         >>> e_sr(quiet + bad, 0.78, 1000), e_sr(quiet, 0.78, 1000)
         (231, None)
     """
-    outcomes, acceptable = as_numbers("y", y, 0, 1), np.asarray(m0, dtype=np.float64)
-    if acceptable.shape not in {(), outcomes.shape}:
-        raise UsageError(f"m0 has the shape {acceptable.shape}; give one for all or one for each of {len(outcomes)}.")
-    acceptable = as_numbers("m0", np.broadcast_to(acceptable, outcomes.shape), 0, 1)
+    outcomes = as_numbers("y", y, 0, 1)
+    acceptable, weights = _for_each("m0", m0, outcomes), _for_each("weight", weight, outcomes)
     if not A > 1:
         raise UsageError(f"a run length of {A} labels is always in alarm; give one above 1, such as 10000.")
     state = ESRState((0.0,) * len(bets), tuple(bets))
     sums, limit = state.M, A * len(bets)
     # Plain floats: over five bets they are faster than an array, and the same bits as ESRState.step.
-    for index, (outcome, mean) in enumerate(zip(outcomes.tolist(), acceptable.tolist(), strict=True)):
-        sums = _advance(sums, state.bets, outcome, mean)
+    rows = zip(outcomes.tolist(), acceptable.tolist(), weights.tolist(), strict=True)
+    for index, (outcome, mean, by) in enumerate(rows):
+        sums = _advance(sums, state.bets, by * (mean - outcome))
         if sum(sums) >= limit:
             return index
     return None
 
 
-def baseline(k: float, n: int) -> float:
+def baseline(k: float, n: float) -> float:
     """The acceptable mean from a quiet time: its rate less one standard error, so that bad luck raises no false alarms.
 
     The standard error is that at the bound (the lower end of Wilson's interval at z = 1), hence above zero also where
@@ -113,7 +119,7 @@ def baseline(k: float, n: int) -> float:
 
     Args:
         k: successes, 0 to n.
-        n: labels; take at least 14 days of them.
+        n: labels, or how many equal ones weighted ones are worth; take at least 14 days of them.
 
     Raises:
         UsageError: not 0 <= k <= n.
@@ -127,6 +133,12 @@ def baseline(k: float, n: int) -> float:
     return score_bounds(k / n, n, 1.0)[0] if n else 0.0
 
 
-def _advance(sums: tuple[float, ...], bets: tuple[float, ...], y: float, m0: float) -> tuple[float, ...]:
-    shortfall = m0 - y
+def _for_each(name: str, values: npt.ArrayLike, outcomes: Floats) -> Floats:
+    given = np.asarray(values, dtype=np.float64)
+    if given.shape not in {(), outcomes.shape}:
+        raise UsageError(f"{name} has the shape {given.shape}; give one for all or one for each of {len(outcomes)}.")
+    return as_numbers(name, np.broadcast_to(given, outcomes.shape), 0, 1)
+
+
+def _advance(sums: tuple[float, ...], bets: tuple[float, ...], shortfall: float) -> tuple[float, ...]:
     return tuple([(m + 1) * (1 + bet * shortfall) for m, bet in zip(sums, bets, strict=True)])

@@ -15,6 +15,7 @@ COMMANDS = {
     "init": "preparing", "encoder": "preparing", "data": "data",
     "train": "model", "evaluate": "model", "predict": "model",
     "release": "release", "up": "serving", "ask": "serving", "feedback": "serving", "label": "labels",
+    "label-studio": "label_studio",
     "monitor": "loop", "update": "loop", "turn": "loop", "replay": "replay", "demo": "replay",
 }  # fmt: skip
 SUMMARIES = {
@@ -29,6 +30,7 @@ SUMMARIES = {
     "ask": "Ask the live agent one question.",
     "feedback": "Say whether an answer helped.",
     "label": "Draw label tasks and collect labels.",
+    "label-studio": "Run a Label Studio as the label desk.",
     "monitor": "Look for changes of quality.",
     "update": "Show the plan of the next turn; accept intents.",
     "turn": "Turn the loop once.",
@@ -47,7 +49,7 @@ class Tree(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"noria.app.cli.{COMMANDS[cmd_name]}")
-        command: click.Command = getattr(module, cmd_name)
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

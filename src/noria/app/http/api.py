@@ -1,6 +1,7 @@
 """The JSON API under /v1: ask, feedback, health, release, performance, label."""
 
 import asyncio
+from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Annotated, Any, TypeVar
 
@@ -9,6 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from noria.app.http.figures import without_nan
 from noria.app.http.house import AnsweringService, House
 from noria.app.http.schemas import (
+    MAX_NAME,
     AskBody,
     AskReply,
     Choice,
@@ -21,6 +23,8 @@ from noria.app.http.schemas import (
     ProblemReply,
     ReadyReply,
     ReleaseReply,
+    Said,
+    Same,
     ShownArticle,
     StatusReply,
     TaskArticle,
@@ -28,6 +32,7 @@ from noria.app.http.schemas import (
     TasksReply,
 )
 from noria.errors import NoRelease
+from noria.ports.questions import predicted_answers, read_answers
 from noria.records import SMALL_TALK, Feedback, Label, LabelTask, Prediction
 from noria.records import Query as AskedQuery
 
@@ -101,21 +106,25 @@ async def performance(house: TheHouse) -> dict[str, Any]:
 
 
 @router.get("/label/tasks")
-async def label_tasks(house: TheHouse, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> TasksReply:
-    """Open label tasks, oldest first."""
-    tasks, status = await asyncio.to_thread(lambda: (house.desk.next_tasks(limit), house.desk.status()))
-    names = {intent for task in tasks for intent in task.scope}
-    return TasksReply(
-        tasks=[_task(house.service, task) for task in tasks],
-        titles={name: house.service.intent_title(name) for name in sorted(names)},
-        open=status.open,
-        labelled=status.labelled,
-    )
+async def label_tasks(
+    house: TheHouse,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    annotator: Annotated[str | None, Query(max_length=MAX_NAME)] = None,
+) -> TasksReply:
+    """Open label tasks, oldest first; for an annotator, without those that he or she has labelled."""
+    tasks = await asyncio.to_thread(house.desk.next_tasks, limit, " ".join((annotator or "").split()) or None)
+    return await asyncio.to_thread(_tasks, house, [(task, []) for task in tasks])
+
+
+@router.get("/label/disputed")
+async def disputed(house: TheHouse, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> TasksReply:
+    """Tasks on which people disagree, oldest query first, with what each of them said."""
+    return await asyncio.to_thread(lambda: _tasks(house, house.desk.disputed(limit)))
 
 
 @router.post("/label/labels", responses={404: _PROBLEM, 413: _PROBLEM})
 async def label(body: LabelBody, house: TheHouse) -> LabelReply:
-    """Takes a person's judgement on a task; a second one replaces the first."""
+    """Takes a person's judgement on a task; a second one of the same person replaces the first."""
     label_id, time_ms = house.new_id(), house.now_ms()
 
     def store() -> LabelReply:
@@ -127,12 +136,14 @@ async def label(body: LabelBody, house: TheHouse) -> LabelReply:
             annotator=body.annotator,
             relevance=body.relevance,
             intent=body.intent,
-            article_id=body.article_id,
+            article_ids=tuple(body.article_ids),
             helpful=body.helpful,
             time_ms=time_ms,
             note=body.note,
+            adjudication=body.adjudication,
         )
         house.desk.submit(made)
+        house.settle()
         status = house.desk.status()
         return LabelReply(label_id=label_id, open=status.open, labelled=status.labelled)
 
@@ -194,7 +205,18 @@ def _message(prediction: Prediction, shown: list[ShownArticle]) -> str:
     return "This should help:" if shown else "I understand what you need, but have no article about it."
 
 
-def _task(service: AnsweringService, task: LabelTask) -> TaskReply:
+def _tasks(house: House, tasks: Sequence[tuple[LabelTask, Sequence[Label]]]) -> TasksReply:
+    status = house.desk.status()
+    names = {intent for task, _ in tasks for intent in task.scope}
+    return TasksReply(
+        tasks=[_task(house.service, task, said) for task, said in tasks],
+        titles={name: house.service.intent_title(name) for name in sorted(names)},
+        open=status.open,
+        labelled=status.labelled,
+    )
+
+
+def _task(service: AnsweringService, task: LabelTask, said: Sequence[Label]) -> TaskReply:
     predicted = None
     if task.show_prediction:
         articles = [(name, service.article(name)) for name in task.article_ids]
@@ -214,4 +236,24 @@ def _task(service: AnsweringService, task: LabelTask) -> TaskReply:
         query_time_ms=task.query_time_ms,
         scope=list(task.scope),
         predicted=predicted,
+        same=_same(task),
+        said=[
+            Said(
+                annotator=label.annotator,
+                relevance=label.relevance,
+                intent=label.intent,
+                article_ids=list(label.article_ids),
+                helpful=label.helpful,
+                note=label.note,
+            )
+            for label in said
+        ],
     )
+
+
+def _same(task: LabelTask) -> Same | None:
+    answers = predicted_answers(task)
+    if not answers:
+        return None
+    judged = read_answers(task, answers)
+    return Same(relevance=judged.relevance, intent=judged.intent)

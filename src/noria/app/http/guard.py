@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -41,10 +41,19 @@ class Guard:
         app: what it stands before.
         new_id: source of incident ids.
         max_body_bytes: the largest body that gets through; it is read whole before the app sees it.
+        larger: beginnings of paths that get more.
     """
 
-    def __init__(self, app: ASGIApp, *, new_id: Callable[[], str], max_body_bytes: int = MAX_BODY_BYTES) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        new_id: Callable[[], str],
+        max_body_bytes: int = MAX_BODY_BYTES,
+        larger: Mapping[str, int] | None = None,
+    ) -> None:
         self.app, self.new_id, self.max_body_bytes = app, new_id, max_body_bytes
+        self.larger = larger or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -68,7 +77,7 @@ class Guard:
         except _Disconnected:
             return
         except _TooLargeError:
-            await answer(too_large(self.max_body_bytes))
+            await answer(too_large(self._limit(scope)))
         except Exception:
             incident = self.new_id()
             _log.exception("incident %s: %s %s failed", incident, scope["method"], scope["path"])
@@ -76,11 +85,16 @@ class Guard:
                 raise
             await answer(unexpected(incident))
 
+    def _limit(self, scope: Scope) -> int:
+        found = (size for start, size in self.larger.items() if scope["path"].startswith(start))
+        return next(found, self.max_body_bytes)
+
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
         if scope["method"] in {"GET", "HEAD", "OPTIONS"}:
             return b""
+        limit = self._limit(scope)
         declared = Headers(scope=scope).get("content-length", "")
-        if declared.isdigit() and int(declared) > self.max_body_bytes:
+        if declared.isdigit() and int(declared) > limit:
             raise _TooLargeError
         body = bytearray()
         while True:
@@ -88,7 +102,7 @@ class Guard:
             if message["type"] == "http.disconnect":
                 raise _Disconnected
             body += message.get("body", b"")
-            if len(body) > self.max_body_bytes:
+            if len(body) > limit:
                 raise _TooLargeError
             if not message.get("more_body", False):
                 return bytes(body)

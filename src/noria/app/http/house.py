@@ -46,8 +46,12 @@ class AnsweringService(Protocol):
 class BuiltInDesk(Protocol):
     """The label desk of these pages. Its methods may block and are called from threads."""
 
-    def next_tasks(self, limit: int) -> Sequence[LabelTask]:
-        """Tasks without a label, oldest first."""
+    def next_tasks(self, limit: int, annotator: str | None = None) -> Sequence[LabelTask]:
+        """Tasks that lack answers, oldest first, without those that `annotator` has answered."""
+        ...
+
+    def disputed(self, limit: int) -> Sequence[tuple[LabelTask, Sequence[Label]]]:
+        """Tasks on which people disagree, with the labels that count."""
         ...
 
     def task(self, task_id: str) -> LabelTask:
@@ -55,7 +59,7 @@ class BuiltInDesk(Protocol):
         ...
 
     def submit(self, label: Label) -> object:
-        """Stores a judgement; the latest of a task counts. UsageError: it contradicts itself or its task."""
+        """Stores a judgement; the latest of each person counts. UsageError: it contradicts itself or its task."""
         ...
 
     def status(self) -> DeskStatus:
@@ -71,6 +75,10 @@ class House(Protocol):
 
     @property
     def desk(self) -> BuiltInDesk: ...
+
+    def settle(self) -> object:
+        """Settles the tasks that labels came in for, so that figures and disputes are up to date."""
+        ...
 
     def performance(self) -> Mapping[str, Any]:
         """The view model of the performance page; may block, called from a thread.

@@ -9,6 +9,8 @@ from noria.app.http import figures
 from noria.app.http.api import TheHouse
 from noria.app.http.rendering import render
 from noria.app.http.schemas import MAX_NAME, MAX_TEXT
+from noria.ports.questions import BY_NAME
+from noria.records import NO_ARTICLE
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -47,4 +49,8 @@ async def ask(house: TheHouse) -> HTMLResponse:
 @router.get("/label")
 async def label(house: TheHouse) -> HTMLResponse:
     """The built-in label desk: one query at a time."""
-    return HTMLResponse(render("label.html", page="label", title="Label", max_text=MAX_TEXT, max_name=MAX_NAME))
+    page = render(
+        "label.html", page="label", title="Label", max_text=MAX_TEXT, max_name=MAX_NAME, questions=BY_NAME,
+        no_article=NO_ARTICLE,
+    )  # fmt: skip
+    return HTMLResponse(page)

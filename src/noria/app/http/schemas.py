@@ -2,12 +2,13 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from noria.records import Decision, FeedbackKind, Relevance
 
 MAX_TEXT = 2_000
 MAX_NAME = 200
+MAX_ARTICLES = 50
 
 
 def _printable(text: str) -> str:
@@ -134,8 +135,29 @@ class Predicted(Reply):
     articles: list[TaskArticle]
 
 
+class Same(Reply):
+    """The judgement that "same as predicted" stands for."""
+
+    relevance: Relevance
+    intent: str | None
+
+
+class Said(Reply):
+    """What one person said about a disputed task."""
+
+    annotator: str
+    relevance: Relevance
+    intent: str | None
+    article_ids: list[str]
+    helpful: bool | None
+    note: str
+
+
 class TaskReply(Reply):
-    """One query to judge. `scope`: intents to choose from. `predicted` is null for tasks that are judged blindly."""
+    """One query to judge. `scope`: intents to choose from. `predicted` is null for tasks that are judged blindly.
+
+    `same` is null where the prediction is hidden or cannot be taken over. `said`: who disagrees, on disputed tasks.
+    """
 
     task_id: str
     account: str
@@ -143,10 +165,12 @@ class TaskReply(Reply):
     query_time_ms: int
     scope: list[str]
     predicted: Predicted | None
+    same: Same | None
+    said: list[Said] = []
 
 
 class TasksReply(Reply):
-    """Open tasks, oldest first, with the titles of all intents in their scopes."""
+    """Tasks, oldest first, with the titles of all intents in their scopes."""
 
     tasks: list[TaskReply]
     titles: dict[str, str]
@@ -155,15 +179,20 @@ class TasksReply(Reply):
 
 
 class LabelBody(Body):
-    """A person's judgement on a task; the latest of a task counts. `helpful` null: cannot tell."""
+    """A person's judgement on a task; the latest of each person counts. `helpful` null: cannot tell.
+
+    `article_ids`: every right article, ["none"] where none exists, empty = not judged. `adjudication`: decides what
+    others dispute.
+    """
 
     task_id: Name
     relevance: Relevance
     intent: Name | None = None
-    article_id: Name | None = None
+    article_ids: Annotated[list[Name], Field(max_length=MAX_ARTICLES)] = []
     helpful: bool | None = None
     annotator: Name
     note: Note = ""
+    adjudication: bool = False
 
 
 class LabelReply(Reply):

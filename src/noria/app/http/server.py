@@ -21,6 +21,7 @@ from noria.app.http import api, pages, problems
 from noria.app.http.guard import Guard
 from noria.app.http.house import AnsweringService, House
 from noria.app.http.rendering import STATIC
+from noria.app.label_studio import ml_backend
 from noria.errors import OutsideError
 
 REFRESH_SECONDS = 0.5
@@ -61,10 +62,11 @@ def create_app(house: House) -> FastAPI:
     )
     app.state.house = house
     app.include_router(api.router)
+    app.include_router(ml_backend.router)
     app.include_router(pages.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     problems.install(app)
-    app.add_middleware(Guard, new_id=house.new_id)
+    app.add_middleware(Guard, new_id=house.new_id, larger={ml_backend.PREFIX: ml_backend.MAX_BODY_BYTES})
     return app
 
 

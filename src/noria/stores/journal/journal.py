@@ -19,10 +19,13 @@ from noria.records import (
     LedgerKind,
     Prediction,
     Release,
+    Settled,
+    SettledStatus,
     TurnReceipt,
 )
 from noria.stores.journal import labels, loop, releases, traffic
 from noria.stores.journal.engine import open_engine, reading, translated, writing
+from noria.stores.journal.labels import Settle
 
 Entry = Prediction | Feedback | Label
 """What comes in while serving and labelling, and can be written together."""
@@ -123,15 +126,20 @@ class Journal:
         with writing(self._engine) as connection:
             return labels.put_tasks(connection, tasks)
 
-    def open_tasks(self, limit: int = 100) -> list[LabelTask]:
-        """Tasks without a label, oldest first."""
+    def open_tasks(self, limit: int = 100, annotator: str | None = None) -> list[LabelTask]:
+        """Tasks that lack answers, oldest first; for an annotator, without those that he or she has answered."""
         with reading(self._engine) as connection:
-            return labels.list_open_tasks(connection, limit)
+            return labels.list_open_tasks(connection, limit, annotator)
 
     def task(self, task_id: str) -> LabelTask:
         """One task, labelled or not; or NotFound."""
         with reading(self._engine) as connection:
             return labels.get_task(connection, task_id)
+
+    def tasks(self, since_ms: int, until_ms: int) -> list[LabelTask]:
+        """Every task by query time, labelled or not, in order of query time, id."""
+        with reading(self._engine) as connection:
+            return labels.list_tasks(connection, since_ms, until_ms)
 
     def add_labels(self, rows: Sequence[Label]) -> int:
         """Adds labels, all or none; returns how many ids were new. NotFound for an unknown task."""
@@ -143,10 +151,28 @@ class Journal:
         with reading(self._engine) as connection:
             return labels.list_labels(connection, since_ms, until_ms)
 
-    def judged(self, since_ms: int, until_ms: int) -> list[Judged]:
-        """Labelled tasks by query time, each with its latest label (by time, id), in order of query time, task id."""
+    def labels_of(self, task_ids: Sequence[str]) -> list[Label]:
+        """Every label of some tasks, withdrawn and replaced ones too, in order of time, id."""
         with reading(self._engine) as connection:
-            return labels.list_judged(connection, since_ms, until_ms)
+            return labels.list_labels_of(connection, task_ids)
+
+    def settle(self, how: Settle, batch: int = 500) -> list[Settled | None]:
+        """Settles every task that labels came in for since it was settled; None stands for one without labels now."""
+        made: list[Settled | None] = []
+        while True:
+            with writing(self._engine) as connection:
+                part = labels.settle(connection, how, batch)
+            made += part
+            if len(part) < batch:
+                return made
+
+    def judged(self, since_ms: int, until_ms: int, status: SettledStatus = "settled") -> list[Judged]:
+        """Tasks by query time, each with its settled label, in order of query time, task id.
+
+        The other statuses are no rows of estimates: "adjudicate" is the queue of those on which people disagree.
+        """
+        with reading(self._engine) as connection:
+            return labels.list_settled(connection, status, since_ms, until_ms)
 
     def task_counts(self) -> dict[str, int]:
         """`open`, `labelled`, and `oldest_open_ms` (creation time) if any is open."""

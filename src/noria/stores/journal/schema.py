@@ -16,9 +16,11 @@ from sqlalchemy import (
     Double,
     ForeignKey,
     Index,
+    Integer,
     MetaData,
     Table,
     Text,
+    false,
 )
 
 METADATA = MetaData(
@@ -98,11 +100,19 @@ TASKS = Table(
     Column("created_ms", BigInteger, nullable=False),
     Column("show_prediction", Boolean, nullable=False),
     Column("status", Text, nullable=False, server_default="open"),
+    Column("purpose", Text, nullable=False, server_default="estimate"),
+    Column("annotators", Integer, nullable=False, server_default="1"),
+    Column("confidence", Double, server_default="0"),
+    Column("scope_score", Double, server_default="0"),
+    Column("expected_right", Double, server_default="0"),
+    Column("scope_version", Text, nullable=False, server_default=""),
+    Column("unsettled", Boolean, nullable=False, server_default=false()),  # labels came in since it was settled
     CheckConstraint("decision IN ('answer', 'clarify', 'handoff')", name="decision"),
     CheckConstraint("status IN ('open', 'labelled')", name="status"),
     CheckConstraint("inclusion_probability > 0 AND inclusion_probability <= 1", name="inclusion_probability"),
     Index("ix_tasks_status_created_ms", "status", "created_ms"),
     Index("ix_tasks_query_time_ms", "query_time_ms"),
+    Index("ix_tasks_unsettled", "unsettled"),
 )
 
 LABELS = Table(
@@ -114,13 +124,36 @@ LABELS = Table(
     Column("annotator", Text, nullable=False),
     Column("relevance", Text, nullable=False),
     Column("intent", Text),
-    Column("article_id", Text),
     Column("helpful", Boolean),
     Column("time_ms", BigInteger, nullable=False),
     Column("note", Text, nullable=False),
+    Column("article_ids", JSON, nullable=False, server_default="[]"),
+    Column("withdrawn", Boolean, nullable=False, server_default=false()),
+    Column("adjudication", Boolean, nullable=False, server_default=false()),
     CheckConstraint("relevance IN ('in_scope', 'new_domain', 'irrelevant', 'small_talk')", name="relevance"),
     Index("ix_labels_task_id", "task_id"),
     Index("ix_labels_time_ms", "time_ms"),
+)
+
+# What the labels of a task come to. Made from tasks and labels, and made anew whenever a label comes in.
+SETTLED = Table(
+    "settled",
+    METADATA,
+    Column("task_id", ID, ForeignKey("tasks.task_id"), primary_key=True),
+    Column("prediction_id", ID, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("relevance", Text, nullable=False),
+    Column("intent", Text),
+    Column("article_ids", JSON, nullable=False),
+    Column("helpful", Boolean),
+    Column("label_ids", JSON, nullable=False),
+    Column("annotators", JSON, nullable=False),
+    Column("agreement", Double),
+    Column("adjudicated_by", Text),
+    Column("time_ms", BigInteger, nullable=False),
+    CheckConstraint("status IN ('settled', 'adjudicate', 'open')", name="status"),
+    CheckConstraint("relevance IN ('in_scope', 'new_domain', 'irrelevant', 'small_talk')", name="relevance"),
+    Index("ix_settled_status", "status"),
 )
 
 LEDGER = Table(

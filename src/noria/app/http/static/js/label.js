@@ -4,11 +4,11 @@ import { articleList, call, el, Failure, keep, kept } from "./wire.js";
 
 const $ = (id) => document.getElementById(id);
 const desk = $("desk"), error = $("error"), submit = desk.querySelector("[type=submit]");
-const RELEVANCES = ["in_scope", "new_domain", "irrelevant", "small_talk"];
-const MEANS = { in_scope: "in scope", new_domain: "new domain", irrelevant: "irrelevant", small_talk: "small talk" };
-const RESERVED = { oos: "new_domain", irrelevant: "irrelevant", small_talk: "small_talk" };
+const MEANS = Object.fromEntries([...desk.elements.relevance].map((input) => [input.value, input.value.replaceAll("_", " ")]));
+const HELPFUL = { yes: true, no: false, cannot_tell: null };
 const DECISIONS = { answer: "Answered", clarify: "Asked back", handoff: "Handed over" };
-const NO_ARTICLE = "none";
+const NO_ARTICLE = $("articles").dataset.none;
+const deciding = new URLSearchParams(location.search).has("adjudicate");   // the queue of disputed tasks
 
 let annotator = kept("annotator", "");
 let titles = {};
@@ -33,7 +33,8 @@ const shortcutsOn = () => $("shortcuts").checked;
 // ---- What is on the desk
 
 async function fetchTasks() {
-  const reply = await call("GET", "/v1/label/tasks?limit=20");
+  const path = deciding ? "/v1/label/disputed?limit=20" : `/v1/label/tasks?limit=20&annotator=${encodeURIComponent(annotator)}`;
+  const reply = await call("GET", path);
   Object.assign(titles, reply.titles);
   standing = reply;
   for (const one of reply.tasks) {
@@ -66,11 +67,12 @@ function show(label = null) {
   $("origin").textContent = `${one.account} · ${new Date(one.query_time_ms).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short", timeZone: "UTC" })}`;
   $("query").textContent = one.text;
   showThought(one.predicted);
+  showSaid(one.said);
   offerArticles(one.predicted);
   setRelevance(label?.relevance ?? null);
   intent.set(label?.intent ?? null);
-  setHelpful(label ? { true: "yes", false: "no", null: "" }[label.helpful] : "");
-  $("article").value = label?.article_id ?? "";
+  setHelpful(label ? { true: "yes", false: "no", null: "cannot_tell" }[label.helpful] : "cannot_tell");
+  for (const box of boxes()) box.checked = Boolean(label?.article_ids.includes(box.value));
   $("note").value = label?.note ?? "";
   error.textContent = "";
   step();
@@ -88,13 +90,27 @@ function showThought(predicted) {
     articles.length ? articleList(articles, 0) : el("p", { className: "aside" }, "No article was shown."));
 }
 
+function showSaid(said) {
+  $("said").hidden = !said.length;
+  $("said").replaceChildren(el("ul", {}, ...said.map((one) => el("li", {},
+    el("strong", {}, one.annotator), `: ${MEANS[one.relevance]}`, one.intent ? `, ${titleOf(one.intent)}` : "",
+    one.helpful === null ? "" : one.helpful ? ", helped" : ", did not help",
+    one.article_ids.length ? `, articles: ${one.article_ids.join(", ")}` : "", one.note ? ` (${one.note})` : ""))));
+}
+
+const boxes = () => [...$("articles").querySelectorAll("input")];
+
 function offerArticles(predicted) {
   const shown = predicted?.articles ?? [];
-  $("article-field").hidden = !shown.length;
-  $("article").replaceChildren(
-    el("option", { value: "" }, "not judged"),
-    ...shown.map((article) => el("option", { value: article.article_id }, article.title || article.article_id)),
-    el("option", { value: NO_ARTICLE }, "none of these"));
+  const box = (value, title) => el("label", {}, el("input", { type: "checkbox", name: "articles", value }), ` ${title}`);
+  $("articles").replaceChildren(
+    ...shown.map((article) => box(article.article_id, article.title || article.article_id)), box(NO_ARTICLE, "none exists"));
+}
+
+/** Either some articles are right or none is. */
+function marked(box) {
+  if (!box.checked) return;
+  for (const other of boxes()) if ((other.value === NO_ARTICLE) !== (box.value === NO_ARTICLE)) other.checked = false;
 }
 
 function progress() {
@@ -110,7 +126,9 @@ function setRelevance(value) {
   const one = task();
   const nameless = value === "irrelevant" || value === "small_talk";
   $("intent-field").hidden = nameless;
-  $("intent-label").textContent = value === "new_domain" ? "Name of the new domain (may be left empty)" : "Right intent";
+  $("intent-label").textContent = $("intent-label").dataset[value === "new_domain" ? "domain" : "intent"];
+  $("article-field").hidden = !one.predicted?.articles.length || nameless || value === "new_domain";
+  if ($("article-field").hidden) for (const box of boxes()) box.checked = false;
   if (nameless) intent.set(null);
   // a name inside the scope cannot be a new domain, and the other way round
   if (value === "new_domain" && one.scope.includes(intent.value)) intent.set(null);
@@ -125,13 +143,8 @@ function setHelpful(value) {
   step();
 }
 
-/** What "same as predicted" stands for: null where the prediction is hidden or is none of the task's intents. */
-function same() {
-  const predicted = task()?.predicted;
-  if (!predicted?.intent) return null;
-  if (RESERVED[predicted.intent]) return { relevance: RESERVED[predicted.intent], intent: null };
-  return task().scope.includes(predicted.intent) ? { relevance: "in_scope", intent: predicted.intent } : null;
-}
+/** What "same as predicted" stands for: null where the prediction is hidden or cannot be taken over. */
+const same = () => task()?.same ?? null;
 
 function takeSame() {
   const taken = same();
@@ -170,10 +183,11 @@ function enter() {
 async function send() {
   if (sending) return;
   const one = task();
-  const helpful = { yes: true, no: false }[radio("helpful")] ?? null;
+  const helpful = HELPFUL[radio("helpful")] ?? null;
   const label = {
-    task_id: one.task_id, relevance: relevance(), intent: intent.value, article_id: $("article").value || null,
-    helpful: one.predicted ? helpful : null, annotator, note: $("note").value.trim(),
+    task_id: one.task_id, relevance: relevance(), intent: intent.value, helpful: one.predicted ? helpful : null,
+    article_ids: boxes().filter((box) => box.checked).map((box) => box.value),
+    annotator, note: $("note").value.trim(), adjudication: deciding,
   };
   sending = true;
   step();
@@ -207,32 +221,38 @@ function back() {
 // ---- Keys and clicks
 
 const KEYS = {
-  s: takeSame, u: back, y: () => setHelpful("yes"), n: () => setHelpful("no"), 0: () => setHelpful(""),
+  s: takeSame, u: back, a: () => { if (!$("article-field").hidden) boxes()[0].focus(); },
   "/": () => { if (!$("intent-field").hidden) $("intent").focus(); },
 };
-RELEVANCES.forEach((value, place) => { KEYS[place + 1] = () => setRelevance(value); });
+for (const input of desk.elements.relevance) KEYS[input.dataset.key] = () => setRelevance(input.value);
+for (const input of desk.elements.helpful) KEYS[input.dataset.key] = () => { if (task().predicted) setHelpful(input.value); };
 
 document.addEventListener("keydown", (event) => {
   if (desk.hidden || event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
   const on = event.target;
   if (on.closest("textarea, select, input[type=text]")) return;
+  if (event.key === "Escape" && on.closest("#articles")) { on.blur(); return; }
   if (event.key === "Enter") {
-    if (on.closest("button, a, summary, input")) return;   // these have an Enter of their own
+    if (on.closest("button, a, summary, input:not([type=checkbox])")) return;   // these have an Enter of their own
     event.preventDefault();
     if (!event.repeat) enter();
   } else if (shortcutsOn() && KEYS[event.key.toLowerCase()]) {
-    if (task().predicted === null && "yn0".includes(event.key.toLowerCase())) return;
     event.preventDefault();
     error.textContent = "";
     KEYS[event.key.toLowerCase()]();
   }
 });
 desk.addEventListener("submit", (event) => { event.preventDefault(); enter(); });
-desk.addEventListener("change", (event) => { if (event.target.name === "relevance") setRelevance(event.target.value); else step(); });
+desk.addEventListener("change", (event) => { if (event.target.name === "relevance") setRelevance(event.target.value); else { if (event.target.name === "articles") marked(event.target); step(); } });
 $("back").addEventListener("click", back);
 $("empty-back").addEventListener("click", back);
 $("again").addEventListener("click", () => next());
 $("shortcuts").addEventListener("change", () => keep("shortcuts", $("shortcuts").checked ? "on" : "off"));
+
+if (deciding) {
+  $("mode").replaceChildren("You decide what others dispute; your word settles it. ", el("a", { href: "/label" }, "Back to labelling"));
+  $("empty-text").textContent = "People agree on every task that has all its answers.";
+}
 
 function start() {
   $("who").hidden = true;
@@ -243,8 +263,11 @@ function start() {
 
 $("who").addEventListener("submit", (event) => {
   event.preventDefault();
-  annotator = $("annotator").value.trim();
-  if (!annotator) { $("annotator").value = ""; $("annotator").focus(); return; }
+  const name = $("annotator").value.trim();
+  if (!name) { $("annotator").value = ""; $("annotator").focus(); return; }
+  // another person is asked about other tasks
+  if (name !== annotator) { queue = []; seen.clear(); mine.clear(); done.length = 0; }
+  annotator = name;
   keep("annotator", annotator);
   start();
 });
