@@ -174,6 +174,7 @@ def add_encoder(name: str, file: Path | None, tell: Callable[[str], None]) -> tu
     _open_encoder.cache_clear()
     return facts, True
 
+
 def open_desk(home: Home, stores: Stores) -> LabelDesk:
     """Where this home's label tasks go."""
     if label_desk(home.settings) == "label_studio":
