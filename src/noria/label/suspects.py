@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from noria.agent import Recipe
-from noria.agent.calibration import training_set
-from noria.agent.heads.intent import Raw, fit_temperature, train
+from noria.agent.calibration import Course, Vectors
+from noria.agent.heads.fusion import fit_temperature
+from noria.agent.protocols import Floats
 from noria.records import IRRELEVANT, OOS, Example
 from noria.stats.labels import suspects
 
@@ -40,10 +41,10 @@ def find_suspects(examples: Sequence[Example], recipe: Recipe) -> list[Suspect]:
     classes = sorted({row.intent for row in rows})
     if len(classes) < 2:
         return []
-    raws = _out_of_fold(rows, classes, recipe)
+    logits = _out_of_fold(rows, classes, recipe)
     number = {intent: i for i, intent in enumerate(classes)}
     given = [number[row.intent] for row in rows]
-    scaled = fit_temperature(raws, given) * np.array([raw.logits for raw in raws])
+    scaled = fit_temperature(logits, given) * logits
     powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
     p = powers / powers.sum(axis=1, keepdims=True)
     found = suspects(given, p)
@@ -53,19 +54,22 @@ def find_suspects(examples: Sequence[Example], recipe: Recipe) -> list[Suspect]:
     ]
 
 
-def _out_of_fold(rows: Sequence[Example], classes: Sequence[str], recipe: Recipe) -> list[Raw]:
-    """Raw figures of each row by a model that did not learn it; each intent's rows go round the folds."""
+def _out_of_fold(rows: Sequence[Example], classes: Sequence[str], recipe: Recipe) -> Floats:
+    """Logits (rows, classes) by n-gram models that did not learn the row; each intent's rows go round the folds."""
     seen: Counter[str] = Counter()
     folds = []
     for row in rows:
         folds.append(seen[row.intent] % FOLDS)
         seen[row.intent] += 1
-    raws: dict[int, Raw] = {}
+    course = Course((), tuple(classes), Vectors(None, ()), ("ngrams",), recipe)
+    logits = np.zeros((len(rows), len(classes)))
     for fold in range(FOLDS):
         rest = [row for row, held in zip(rows, folds, strict=True) if held != fold]
-        model = train(training_set(rest, [], [], classes, learns_reject=False), recipe)
-        raws |= {i: model.measure(row.text) for i, row in enumerate(rows) if folds[i] == fold}
-    return [raws[i] for i in range(len(rows))]
+        model = course.train(rest, (), learns_reject=False)
+        for i, row in enumerate(rows):
+            if folds[i] == fold:
+                logits[i] = model.measure(row.text).logits[0]
+    return logits
 
 
 def _digest(text: str) -> str:

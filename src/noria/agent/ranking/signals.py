@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from noria.errors import UsageError
-from noria.records import Feedback, Judged, Prediction
+from noria.records import NO_ARTICLE, Feedback, Judged, Prediction
 
 LINKED = 1.0
 """Weight of an article that a person linked to the question: they chose among all articles, so nothing is corrected."""
@@ -87,9 +87,11 @@ def citations_of_feedback(
 def citations_of_labels(judged: Iterable[Judged]) -> list[Citation]:
     """What labellers said is the right article of a query; each counts `LINKED` and keeps its account."""
     return [
-        Citation(j.task.text, j.label.article_id, LINKED, j.task.account, j.task.prediction_id)
+        Citation(j.task.text, article_id, LINKED, j.task.account, j.task.prediction_id)
         for j in sorted(judged, key=lambda j: (j.task.query_time_ms, j.task.prediction_id))
-        if j.label.article_id is not None and j.label.relevance == "in_scope"
+        if j.label.relevance == "in_scope"
+        for article_id in j.label.article_ids
+        if article_id != NO_ARTICLE
     ]
 
 
