@@ -31,7 +31,7 @@ class WordVectors:
     def __init__(self) -> None:
         self._table = np.random.default_rng(1).normal(size=(VOCABULARY, DIM)).astype(np.float32)
 
-    def encode(self, texts: Sequence[str], kind: str) -> np.ndarray:
+    def encode(self, texts: Sequence[str], kind: str) -> np.ndarray:  # noqa: ARG002
         """(n, DIM); `kind` makes no difference."""
         means = [self._table[[int(word[1:]) for word in text.split()]].mean(axis=0) for text in texts]
         return np.stack(means)
