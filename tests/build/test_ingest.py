@@ -191,6 +191,26 @@ def test_articles_keep_their_links(lake: Lake, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("cell", "readers"),
+    [
+        ('"agents, staff"', ("agents", "staff")),
+        ('["agents"]', ("agents",)),
+        ('""', None),
+        ("null", None),
+        ("[]", ()),
+        ('" , "', ()),
+    ],
+)
+def test_an_article_keeps_who_may_see_it(
+    lake: Lake, tmp_path: Path, cell: str, readers: tuple[str, ...] | None
+) -> None:
+    """An empty cell leaves it to everybody; an empty list to nobody."""
+    content = f'{{"article_id": "a", "title": "VPN", "body": "restart", "audience": {cell}}}\n'.encode()
+    add(lake, tmp_path / "a.jsonl", content, "articles")
+    assert [a.audience for a in lake.articles("it")[1]] == [readers]
+
+
+@pytest.mark.parametrize(
     ("name", "content", "words"),
     [
         ("rows.xlsx", b"x", "unknown format"),

@@ -63,7 +63,7 @@ class Recipe:
     names_up_to: int = 20
     layers: Literal["auto", "last", "all"] = "auto"
     all_layers_from: int = 2000
-    dense_c: float = 10.0
+    dense_c: float = 30.0
     neighbour_reach: float = 0.05
     neighbour_axes: int = 64
     table_axes: int = 256

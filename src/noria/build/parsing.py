@@ -102,6 +102,7 @@ class Parser:
             intents=_names(raw, "intents"),
             domain=optional(raw, "domain"),
             account=optional(raw, "account"),
+            audience=_audience(raw),
         )
 
     def _stream(self, raw: RawRow) -> StreamRow:
@@ -171,6 +172,12 @@ def _names(raw: RawRow, field: str) -> tuple[str, ...]:
     if not isinstance(items, list) or not all(isinstance(i, str) for i in items):
         raise FieldFault(field, "is neither a list of names nor names with commas between.")
     return tuple(i.strip() for i in items if i.strip())
+
+
+def _audience(raw: RawRow) -> tuple[str, ...] | None:
+    """Groups that may see an article. An empty cell says nothing: everybody; an empty list says: nobody."""
+    value = raw.fields.get("audience")
+    return None if value is None or value == "" else _names(raw, "audience")
 
 
 def to_ms(value: object) -> int:

@@ -76,3 +76,10 @@ def test_an_article_is_generic_when_it_is_cited_often_and_far_more_often_than_ot
     everywhere = [Citation(c.text, "clear") for c in even]
     assert Lessons([*even, *everywhere]).generic(0.04) == {"clear"}
     assert Lessons([*even[:5], *everywhere[:5]]).generic(0.04) == set()
+
+
+def test_the_same_text_asked_again_counts_again_and_said_twice_of_one_question_counts_once():
+    once = Citation("reset it", "a", question_id="1")
+    assert Lessons([once, once, Citation("reset it", "a", 0.3, question_id="1")]).cited.tolist() == [1.0]
+    again = Lessons([once, Citation("reset it", "a", question_id="2")])
+    assert (again.cited.tolist(), again.times.tolist(), again.asked, len(again)) == ([2.0], [2.0], 2, 1)

@@ -22,30 +22,39 @@ TIMES_MEAN = 3
 
 
 class Lessons:
-    """Citations grouped by question; never changes, independent of their order.
+    """Citations grouped by text; never changes, independent of their order.
 
-    `questions`: the different texts, sorted. `article_ids`: all that are cited, sorted. `cited` (articles,): total
-    weight of citations.
+    `questions`: the different texts, sorted. `asked`: how many questions were asked, the same text twice counting
+    twice. `article_ids`: all that are cited, sorted; for each, `cited` (articles,) is the total weight and `times` the
+    number of questions that cite it. A link joins a text (`question_of`) and an article (`article_of`) with the sum of
+    weights (`weight_of`); links are in order of text, article.
 
     Args:
-        citations: of one question (same id, or same text) and article the heaviest counts.
+        citations: of one question (same text and id) and article the heaviest counts.
     """
 
     def __init__(self, citations: Sequence[Citation]) -> None:
-        weights: dict[tuple[str, str], float] = {}
+        heaviest: dict[tuple[str, str, str], float] = {}
         for c in citations:
-            key = c.text, c.article_id
-            weights[key] = max(weights.get(key, 0.0), c.weight)
+            key = c.text, c.article_id, c.question_id
+            heaviest[key] = max(heaviest.get(key, 0.0), c.weight)
+        weights: dict[tuple[str, str], list[float]] = {}
+        for (text, article, _), weight in sorted(heaviest.items()):
+            weights.setdefault((text, article), []).append(weight)
+        self.asked = len({(text, question) for text, _, question in heaviest})
         self.questions = sorted({text for text, _ in weights})
         self.article_ids = sorted({article for _, article in weights})
         rows = {text: i for i, text in enumerate(self.questions)}
         self.place = {article: i for i, article in enumerate(self.article_ids)}
-        links = sorted((rows[text], self.place[article], weight) for (text, article), weight in weights.items())
-        self.question_of = np.array([row for row, _, _ in links], np.intp)
-        self.article_of = np.array([at for _, at, _ in links], np.intp)
-        self.weight_of = np.array([weight for _, _, weight in links])
+        links = sorted(
+            (rows[text], self.place[article], sum(its), len(its)) for (text, article), its in weights.items()
+        )
+        self.question_of = np.array([row for row, *_ in links], np.intp)
+        self.article_of = np.array([at for _, at, *_ in links], np.intp)
+        self.weight_of = np.array([weight for _, _, weight, _ in links])
         self.cited = np.bincount(self.article_of, self.weight_of, len(self.article_ids))
-        self.times = np.bincount(self.article_of, minlength=len(self.article_ids))
+        counts = np.array([count for *_, count in links], np.float64)
+        self.times = np.bincount(self.article_of, counts, len(self.article_ids))
 
     def __len__(self) -> int:
         return len(self.questions)
@@ -54,7 +63,7 @@ class Lessons:
         """Articles that are cited for at least that share of all questions, such as "clear the cache"."""
         if not self.questions:
             return set()
-        share = self.times / len(self.questions)
+        share = self.times / self.asked
         limit = max(least_share, TIMES_MEAN * float(share.mean()))
         return {
             a for a, s, n in zip(self.article_ids, share, self.times, strict=True) if s >= limit and n >= LEAST_CITED
@@ -83,9 +92,9 @@ class Neighbours:
         self._words = None
         if memory is None and len(lessons):
             self._words = Lexical([Postings([_counts(q) for q in lessons.questions])], k1, b)
-        share = lessons.cited / max(len(lessons), 1)
+        asked = max(lessons.asked, 1)
         # Popularity is corrected by half: in full, an article that was cited once would win over any other.
-        self._rarity = 1 / np.sqrt(np.maximum(share, 1 / max(len(lessons), 1)))
+        self._rarity = 1 / np.sqrt(np.maximum(lessons.cited / asked, 1 / asked))
         self._starts = np.searchsorted(lessons.question_of, np.arange(len(lessons) + 1))
 
     def votes(self, text: str, query: Rounded | None) -> Floats:
