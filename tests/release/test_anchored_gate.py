@@ -96,8 +96,10 @@ def test_the_anchor_moves_on_a_proof_only() -> None:
     assert not verdict_on(Scripted(), Scripted(texts(FRESH, 0.005))).evidence["gate"]["moves_anchor"]
     better = Scripted(texts(BOLT, 0.3))
     refused = verdict_on(better, Scripted(texts(ACME, 0.4)), protected=["account"])
-    assert refused.kind == "refuse"
+    fallen = verdict_on(Scripted(texts(BASKET, 0.1)), Scripted(texts(FRESH, 0.1)))
+    assert refused.kind == fallen.kind == "refuse"
     assert not refused.evidence["gate"]["moves_anchor"]
+    assert not fallen.evidence["gate"]["moves_anchor"]
 
 
 def test_a_slice_is_not_worn_down_below_its_best_ever() -> None:

@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from tests.house import WORDS, examples, open_stores, texts, train
 
 from noria.app.certificate import certificate_page, certificate_text
-from noria.errors import NotFound, StateError
+from noria.app.cli import root
+from noria.app.home import create_home
+from noria.errors import NotFound, StateError, UsageError
 from noria.records import Candidate, Example
 from noria.release import GatePolicy, consider, roll_back, roll_out
 from noria.release.certificate import read_certificate
@@ -42,6 +45,7 @@ def judged(stores: Stores, rows: list[Example], time_ms: int, policy: GatePolicy
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """First a poor model, then a good one, a bad one that is refused, and back to the first."""
     folder = tmp_path_factory.mktemp("home")
+    create_home(folder)
     stores = open_stores(folder)
     judged(stores, examples(wrong=0.5), 1)
     judged(stores, examples(), 2)
@@ -126,6 +130,33 @@ def test_labels_that_judged_are_known_by_their_ids(stores: Stores) -> None:
     candidate = train(stores, [*examples(), Example("more", "vpn vpn", "vpn", "train")], time_ms=9)
     verdict = consider(stores, candidate, LABELS, GatePolicy(margin=0.2, fresh_once=True), time_ms=9)
     assert verdict.evidence["gate"]["fresh"]["n"] == 0
+
+
+def test_two_candidates_judged_side_by_side_cannot_both_go_live(tmp_path: Path) -> None:
+    """The second was held against a champion that is no longer live: it has to be proposed again."""
+    stores = open_stores(tmp_path)
+    judged(stores, examples(wrong=0.5), 1)
+    one = train(stores, examples(), time_ms=2)
+    other = train(stores, [*examples(), Example("more", "vpn vpn", "vpn", "train")], time_ms=2)
+    verdicts = [consider(stores, candidate, LABELS, POLICY, time_ms=3) for candidate in (one, other)]
+    assert [v.kind for v in verdicts] == ["promote", "promote"]
+    roll_out(stores, one, verdicts[0], time_ms=4)
+    with pytest.raises(UsageError, match="moved on since"):
+        roll_out(stores, other, verdicts[1], time_ms=4)
+    prove(stores)
+    stores.close()
+
+
+def test_the_command_line_shows_graph_and_certificate(home: Path, tmp_path: Path) -> None:
+    """`ledger --verify` says what it recomputed; `certificate --html` writes the page."""
+    page = tmp_path / "r0002.html"
+    ledger = CliRunner().invoke(root, ["release", "ledger", "--verify", "--home", str(home)])
+    assert ledger.exit_code == 0, ledger.output
+    assert "The hash chain of 4 entries is whole. The performance graph of 3 steps is the ledger's own" in ledger.output
+    shown = CliRunner().invoke(root, ["release", "certificate", "r0002", "--html", str(page), "--home", str(home)])
+    assert shown.exit_code == 0, shown.output
+    assert shown.output.startswith("Certificate of r0002: promoted")
+    assert "Certificate of r0002: promoted" in page.read_text(encoding="utf-8")
 
 
 def forged(home: Path, target: Path, seq: int, change: Any) -> Stores:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from noria.agent import Agent, unpack
 from noria.agent.bundle import Encoders
@@ -92,7 +92,7 @@ def roll_out(stores: Stores, candidate: Candidate, verdict: Verdict, *, time_ms:
     """Makes a promoted candidate the live release, with its certificate; servers pick it up by themselves.
 
     Raises:
-        UsageError: the verdict is not a promotion.
+        UsageError: the verdict is not a promotion, or the ledger has moved on since it was given.
     """
     if verdict.kind != "promote":
         raise UsageError(f"{candidate.tag} was not promoted ({verdict.kind}: {verdict.reason}), so it cannot go live.")
@@ -183,8 +183,21 @@ def _record(
     stores: Stores, candidate: Candidate, verdict: Verdict, *, kind: LedgerKind, release: str | None, time_ms: int
 ) -> None:
     facts = evidence(verdict)
+    _check_current(stores, candidate, facts)
     told = certificate(facts, candidate=candidate, release=release, time_ms=time_ms)
     address = stores.blobs.put({CERTIFICATE: as_json(told)})
     stores.journal.record_release(
         kind=kind, time_ms=time_ms, release=release, candidate=candidate, evidence={**facts, "certificate": address}
     )
+
+
+def _check_current(stores: Stores, candidate: Candidate, facts: Mapping[str, Any]) -> None:
+    """A verdict counts against the standing it was given in: two that were judged side by side cannot both go in."""
+    stand = standing(stores.journal.ledger())
+    gate = facts.get("gate")
+    first = gate is None and "pairs" in facts
+    if (gate is not None and not stand.is_that_of(gate)) or (first and stand.champion is not None):
+        raise UsageError(
+            f"the ledger has moved on since {candidate.tag} was judged (now live: {stand.champion}, "
+            f"anchor: {stand.anchor}, {stand.cycle} verdicts); propose it again."
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from noria.records import LedgerEntry
 from noria.stats.gating import AnchoredGate
@@ -31,6 +32,10 @@ class Standing:
     def best_of(self, slice_name: str) -> str | None:
         """The release that a slice's losses are counted from."""
         return self.best.get(slice_name, self.order[0] if self.order else None)
+
+    def is_that_of(self, gate: Mapping[str, Any]) -> bool:
+        """Whether a verdict's gate record was made in this standing."""
+        return (gate["champion"], gate["anchor"], gate["cycle"]) == (self.champion, self.anchor, self.cycle + 1)
 
     def gate(self, alpha: float, cycles: int) -> AnchoredGate:
         """The state of the anchored gate before the next verdict; cycles = 0: for ever."""
