@@ -22,7 +22,7 @@ from noria.errors import OutsideError, StateError, UsageError
 
 HOST = "127.0.0.1"
 ROBOT = "robot@noria.example"
-START_SECONDS = 240
+START_SECONDS = 600
 STOP_SECONDS = 20
 TOKEN_VARIABLE = "NORIA_LABEL_STUDIO_TOKEN"  # noqa: S105 - the name of a variable
 PASSWORD_VARIABLE = "NORIA_LABEL_STUDIO_DATABASE_PASSWORD"  # noqa: S105 - the name of a variable
