@@ -40,9 +40,13 @@ def desk(label_studio, journal, title, tmp_path):
 
 
 @pytest.fixture
-def give(label_studio, desk):
-    given: dict[tuple[str, str], int] = {}
+def given():
+    """(task id, name) → number of the answer."""
+    return {}
 
+
+@pytest.fixture
+def give(label_studio, desk, given):
     def person(task, time_ms=None, annotator="ann", **said):
         key = (task.task_id, annotator)
         result = as_said(**said)
@@ -66,6 +70,13 @@ class TestLabelStudioDesk(LabelDeskContract):
     @pytest.fixture
     def give(self, give):
         return give
+
+    @pytest.fixture
+    def withdraw(self, label_studio, given):
+        def person(task, annotator, time_ms):
+            label_studio.call("DELETE", f"/api/annotations/{given.pop((task.task_id, annotator))}/")
+
+        return person
 
 
 # --- What people do there -------------------------------------------------------------------------------------------

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
+import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -17,7 +19,7 @@ from noria.app.home import Home
 from noria.app.label_studio.server import label_studio_address
 from noria.app.settings import Settings, label_desk, loop_policy
 from noria.connect.builtin_desk import BuiltinDesk
-from noria.errors import NotFound, OutsideError, StateError, UsageError
+from noria.errors import NoriaError, NotFound, OutsideError, StateError, UsageError
 from noria.stores import Stores
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from noria.stores.encoders import EncoderShelf
 
 ENCODER_SPECS = "minilm, onnx:FOLDER, st:FOLDER, openai:URL#MODEL, none"
+
+_log = logging.getLogger("noria.app")
 
 
 def now_ms() -> int:
@@ -220,6 +224,7 @@ class LiveHouse:
         self.home = home
         self.stores = open_stores(home)
         self.desk = BuiltinDesk(self.stores.journal)
+        self._fetching, self._rung = threading.Lock(), threading.Event()
 
     @cached_property
     def service(self) -> Service:
@@ -243,6 +248,29 @@ class LiveHouse:
     def accounts(self) -> list[str]:
         """Accounts that asked something in the last 90 days, the busiest first."""
         return self.stores.journal.accounts(now_ms() - 90 * 86_400_000)
+
+    def nudge(self) -> None:
+        """Label Studio rang: fetches what people answered; rings meanwhile make one more round. May block."""
+        if label_desk(self.home.settings) != "label_studio":
+            return
+        self._rung.set()
+        while self._rung.is_set() and self._fetching.acquire(blocking=False):
+            try:
+                self._rung.clear()
+                self._fetch()
+            finally:
+                self._fetching.release()
+
+    def _fetch(self) -> None:
+        from noria.label import gather
+
+        try:
+            desk = label_studio_desk(self.home, self.stores)
+            receipt = gather(self.stores, desk, loop_policy(self.home.settings).settling)
+            _log.info("%s new labels from Label Studio", receipt.counts["new"])
+        except NoriaError as error:
+            # the next turn fetches it: the bell only makes it sooner
+            _log.warning("labels not fetched: %s", error)
 
     def now_ms(self) -> int:
         """The present."""

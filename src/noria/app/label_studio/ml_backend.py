@@ -1,11 +1,11 @@
-"""What Label Studio asks of a model ("ML backend"): health, set-up, and pre-labels for tasks that Noria sent there."""
+"""What Label Studio asks of a model ("ML backend"): health, set-up, pre-labels for tasks that Noria sent; a bell."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import Any, Protocol
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, BackgroundTasks, Request
 from pydantic import BaseModel, Field
 
 from noria.errors import NotFound
@@ -38,6 +38,8 @@ class TaskHouse(Protocol):
     @property
     def desk(self) -> _Desk: ...
 
+    def nudge(self) -> None: ...
+
 
 class SentTask(BaseModel):
     """A task as Label Studio sends it; only our own key matters."""
@@ -61,6 +63,15 @@ async def health() -> dict[str, str]:
 async def setup(request: Request) -> dict[str, str]:
     """Says which release answers. The body is not even read: Label Studio sends its user's token in it."""
     return {"model_version": _version(request.app.state.house)}
+
+
+@router.post("/webhook", status_code=204)
+async def webhook(request: Request, later: BackgroundTasks) -> None:
+    """A bell: something was answered there, so look soon. Never more than that: Label Studio rings once or not at all.
+
+    It waits for the reply while a person's answer is being saved, so that nothing is done before it.
+    """
+    later.add_task(request.app.state.house.nudge)
 
 
 @router.get("/versions")

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from noria.app.home import Home
 from noria.app.label_studio.bootstrap import Credentials, invitation, make_token, token_is_good
@@ -22,7 +22,7 @@ from noria.errors import OutsideError, StateError, UsageError
 
 HOST = "127.0.0.1"
 ROBOT = "robot@noria.example"
-START_SECONDS = 240
+START_SECONDS = 600
 STOP_SECONDS = 20
 TOKEN_VARIABLE = "NORIA_LABEL_STUDIO_TOKEN"  # noqa: S105 - the name of a variable
 PASSWORD_VARIABLE = "NORIA_LABEL_STUDIO_DATABASE_PASSWORD"  # noqa: S105 - the name of a variable
@@ -198,11 +198,12 @@ def _database_variables(url: str, environ: Mapping[str, str]) -> dict[str, str]:
     if not url:
         return {}
     parts = urlsplit(url)
-    if not parts.scheme.startswith("postgresql") or not parts.hostname or not parts.path.strip("/"):
+    host = parts.hostname or parse_qs(parts.query).get("host", [""])[0]
+    if not parts.scheme.startswith("postgresql") or not host or not parts.path.strip("/"):
         raise UsageError(f"{url!r} is no database for Label Studio; write postgresql://USER@HOST:PORT/NAME.")
     return {
         "DJANGO_DB": "default",
-        "POSTGRE_HOST": parts.hostname,
+        "POSTGRE_HOST": host,
         "POSTGRE_PORT": str(parts.port or 5432),
         "POSTGRE_USER": unquote(parts.username or ""),
         "POSTGRE_PASSWORD": environ.get(PASSWORD_VARIABLE) or unquote(parts.password or ""),

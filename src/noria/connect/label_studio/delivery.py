@@ -49,7 +49,7 @@ def rows_of(client: LabelStudioClient, projects: Sequence[Project], task_ids: Se
     """Task id → its rows on Label Studio (several where there are doubles), lowest number first."""
     found = defaultdict(list)
     for project in projects:
-        for row in client.tasks(project.id, [("data.task_id", "in_list", "List", list(task_ids))], include=_FIELDS):
+        for row in client.tasks_named(project.id, task_ids, include=_FIELDS):
             found[str(row["data"]["task_id"])].append(row)
     return found
 

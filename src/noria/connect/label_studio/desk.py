@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from noria.connect.label_studio import collecting, delivery
 from noria.connect.label_studio.client import LabelStudioClient, outside_range
+from noria.connect.label_studio.counting import tally
 from noria.connect.label_studio.memory import DeskReport, keep, read
 from noria.connect.label_studio.project import Exchange, in_step
 from noria.errors import NotFound, OutsideError
@@ -24,8 +25,6 @@ from noria.stores.journal import Journal
 if TYPE_CHECKING:
     from noria.connect.label_studio.memory import Memory, Project
 
-_OPEN = ("completed_at", "empty", "Datetime", "true")
-_DONE = ("completed_at", "empty", "Datetime", "false")
 _log = logging.getLogger("noria.label_studio")
 
 
@@ -100,19 +99,17 @@ class LabelStudioDesk:
 
     def status(self) -> DeskStatus:
         """See `LabelDesk.status`. A task whose only answer does not count is open."""
-        memory, at_ms = read(self._journal), []
-        n_open, labelled = len(memory.outbox), 0
-        for project in memory.projects:
-            rows, count = self._client.page(project.id, [_OPEN], size=1, order="tasks:data.created_ms", include="data")
-            n_open += count
-            at_ms += [int(row["data"].get("created_ms", 0)) for row in rows]
-            labelled += self._client.page(project.id, [_DONE], size=1, include="id")[1]
-        invalid = {fault.task_id for fault in memory.faults}
-        for task_id in (*memory.outbox, *invalid):
+        memory = read(self._journal)
+        tallies = [tally(self._client, project, memory.faults) for project in memory.projects]
+        since_ms = [at_ms for counted in tallies for at_ms in counted.open_since_ms]
+        for task_id in memory.outbox:
             with contextlib.suppress(NotFound):
-                at_ms.append(self._journal.task(task_id).created_ms)
-        back = min(len(invalid), labelled)
-        return DeskStatus(n_open + back, labelled - back, min(at_ms) if at_ms else None)
+                since_ms.append(self._journal.task(task_id).created_ms)
+        return DeskStatus(
+            open=sum(counted.open for counted in tallies) + len(memory.outbox),
+            labelled=sum(counted.labelled for counted in tallies),
+            oldest_open_ms=min(since_ms, default=None),
+        )
 
     def report(self) -> DeskReport:
         """How the last exchange went; asks the server nothing."""
