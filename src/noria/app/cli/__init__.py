@@ -12,7 +12,7 @@ from noria import __version__
 from noria.errors import DataError, NoriaError
 
 COMMANDS = {
-    "init": "home", "data": "data", "train": "model", "evaluate": "model", "predict": "model",
+    "init": "serving", "data": "data", "train": "model", "evaluate": "model", "predict": "model",
     "release": "release", "up": "serving", "ask": "serving", "feedback": "serving", "label": "labels",
     "label-studio": "label_studio",
     "monitor": "loop", "update": "loop", "turn": "loop", "replay": "replay", "demo": "replay",
