@@ -82,8 +82,8 @@ class TestLabelStudioDesk(LabelDeskContract):
 # --- What people do there -------------------------------------------------------------------------------------------
 
 
-def test_one_person_answers_and_another_takes_an_answer_back(desk, give, journal, label_studio):
-    """A deleted answer and a skipped one are withdrawn; the other person's label stays."""
+def test_an_answer_that_is_deleted_or_skipped_is_taken_back(desk, give, given, journal, label_studio):
+    """It is withdrawn once, and the other person's label stays."""
     desk.push([desk_task(1, annotators=2)])
     mine = give(desk_task(1), annotator="ann", relevance="irrelevant")
     give(desk_task(1), annotator="ben", relevance="in_scope", intent="vpn_slow")
@@ -94,6 +94,10 @@ def test_one_person_answers_and_another_takes_an_answer_back(desk, give, journal
     journal.add_labels(desk.collect(0))
     assert [label.annotator for label in standing(journal.labels(0))] == ["ben"]
     assert [label for label in desk.collect(0) if label.withdrawn] == []
+    other = next(number for (_, name), number in given.items() if name == "ben")
+    label_studio.call("PATCH", f"/api/annotations/{other}/", body={"was_cancelled": True})
+    journal.add_labels(desk.collect(0))
+    assert standing(journal.labels(0)) == []
 
 
 def test_an_older_answer_counts_again_when_the_newer_one_of_the_same_person_is_deleted(
@@ -147,6 +151,13 @@ def test_an_answer_that_the_questions_do_not_allow_is_told_and_does_not_count(
     label_studio.call("PATCH", f"/api/annotations/{annotation}/", body={"result": as_said("irrelevant")})
     assert [label.relevance for label in desk.collect(0)] == ["irrelevant"]
     assert desk.report().faults == ()
+
+
+def test_what_was_chosen_in_a_question_that_is_hidden_again_is_left_out(desk, label_studio):
+    desk.push([desk_task(1)])
+    row = label_studio.row(desk.report().project, "t-p1")
+    label_studio.annotate(row["id"], [choice("relevance", "irrelevant"), choice("intent", "vpn_slow")])
+    assert [(label.relevance, label.intent) for label in desk.collect(0)] == [("irrelevant", None)]
 
 
 def test_an_answer_that_becomes_invalid_no_longer_counts(desk, give, journal, label_studio):

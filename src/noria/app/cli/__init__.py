@@ -15,7 +15,7 @@ COMMANDS = {
     "init": "preparing", "encoder": "preparing", "data": "data",
     "train": "model", "evaluate": "model", "predict": "model",
     "release": "release", "up": "serving", "ask": "serving", "feedback": "serving", "label": "labels",
-    "label-studio": "label_studio",
+    "label-studio": "labels",
     "monitor": "loop", "update": "loop", "turn": "loop", "replay": "replay", "demo": "replay",
 }  # fmt: skip
 SUMMARIES = {

@@ -86,10 +86,19 @@ def read_rows(journal: Journal, project: Project, rows: Iterable[Row], names: Ma
     return gathered
 
 
-def sweep(client: LabelStudioClient, journal: Journal, exchange: Exchange, project: Project) -> list[Label]:
-    """Looks whether tasks were deleted or doubled, where the count or a day says so; returns what is withdrawn."""
+def sweep_is_due(client: LabelStudioClient, exchange: Exchange) -> bool:
+    """Whether the last full look is a day ago."""
+    return client.now_ms - exchange.memory.swept_ms > SWEEP_MS
+
+
+def sweep(
+    client: LabelStudioClient, journal: Journal, exchange: Exchange, project: Project, *, due: bool
+) -> list[Label]:
+    """Looks whether tasks were deleted or doubled, where their number says so or it is due; returns what is withdrawn.
+
+    A withdrawal that was lost on the way to the journal comes again with the next one that is due.
+    """
     total = client.page(project.id, [], size=1, include="id")[1]
-    due = client.now_ms - exchange.memory.swept_ms > SWEEP_MS
     if total == project.expected and not due:
         return []
     there: dict[str, list[Row]] = defaultdict(list)

@@ -88,8 +88,9 @@ class LabelStudioDesk:
                 self._deliver(exchange)
             labels: list[Label] = []
             names = collecting.annotator_names(self._client.call("GET", "/api/users/"))
+            due = collecting.sweep_is_due(self._client, exchange)
             for project in exchange.memory.projects:
-                labels += collecting.sweep(self._client, self._journal, exchange, project)
+                labels += collecting.sweep(self._client, self._journal, exchange, project, due=due)
                 rows = collecting.changed_rows(self._client, project, since_ms)
                 gathered = collecting.read_rows(self._journal, project, rows, names)
                 labels += [label for label in gathered.labels if label.withdrawn or label.time_ms >= since_ms]
