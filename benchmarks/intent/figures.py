@@ -50,12 +50,15 @@ def share(flags: Sequence[bool] | Flags) -> str:
 
 
 def with_interval(measure: Callable[[Told], float], told: Told, form: str) -> str:
-    """A measure with its interval over rows drawn anew, within and without scope each."""
+    """A measure with its interval over rows drawn anew, within and without scope each; "–" where it is not defined."""
+    value = measure(told)
+    if np.isnan(value):
+        return "–"
     dice = np.random.default_rng(0)
     kinds = [np.flatnonzero(told.inside), np.flatnonzero(~told.inside)]
     drawn = [measure(told.at(np.concatenate([dice.choice(k, len(k)) for k in kinds if len(k)]))) for _ in range(DRAWS)]
     low, high = np.nanpercentile(drawn, (2.5, 97.5))
-    return f"{measure(told):{form}} ({low:{form}}–{high:{form}})"
+    return f"{value:{form}} ({low:{form}}–{high:{form}})"
 
 
 def scope_auroc(told: Told) -> float:

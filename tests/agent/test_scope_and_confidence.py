@@ -149,3 +149,15 @@ def test_confidence_is_the_share_that_is_right_in_the_expected_traffic():
     assert (weights * said).mean() == pytest.approx((weights * np.array(hits)).mean(), abs=0.005)
     assert model.confidence(reading(0.0, logit=3.0), 2.0) > model.confidence(reading(0.0, logit=3.0), -2.0)
     assert model.confidence(reading(0.0, blank=True), 9.0) == 0
+
+
+@pytest.mark.parametrize(
+    ("few", "heard"), [(True, {"energy", "density"}), (False, {"top_logit", "known", "energy", "density"})]
+)
+def test_where_vectors_speak_margins_are_not_heard_and_on_few_rows_nothing_but_vectors(few, heard):
+    names = ("top_logit", "margin", "known", "energy", "density")
+    rows = [
+        Reading(np.array([0.9, 0.1]), 0, 2.0, 1.0, blank=False, evidence=tuple(DICE.normal(size=5))) for _ in range(40)
+    ]
+    scope = fit_scope(rows, [True] * 40, [], names, Recipe(), few=few)
+    assert {n for n, c in zip(names, scope.linear.coefficients, strict=True) if c} == heard
