@@ -105,7 +105,7 @@ def test_two_hundred_predictions_go_out_and_come_back_as_a_new_data_version(stor
     # pushed: the first lot of a hundred arrives, then the server dies under the second
     lots = iter((False, True))
     road.before = lambda call: server.kill() if "/import?" in call and next(lots, False) else None
-    policy = SamplingPolicy(daily_budget=N, explore_budget=0, several_share=0.3, several=3)
+    policy = SamplingPolicy(daily_budget=2 * N, explore_share=0, several_share=0.3, several=3)
     receipt = send(stores, desk, policy, scope=SCOPE, until_ms=NOON_MS + N, time_ms=NOON_MS + N)
     assert receipt.counts["tasks"] == N
     assert desk.report().waiting == 100

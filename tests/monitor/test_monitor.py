@@ -139,8 +139,8 @@ def test_another_way_of_drawing_raises_no_alarm() -> None:
     Among the labels the rate falls by ten points: without weights every stream would be in alarm.
     """
     streams = [weighted_traffic(seed, 90, 30, lambda d: 1.0) for seed in range(6)]
-    raised = [f for rows in streams for f in findings(rows, [0], AlarmPolicy())]
-    assert len(raised) <= 1
+    raised = [f for rows in streams for f in findings(rows, [0], AlarmPolicy(run_length=10_000))]
+    assert len(raised) <= sum(len(rows) for rows in streams) / 10_000
     blind = [[replace(j, task=replace(j.task, design="uniform-1")) for j in rows] for rows in streams]
     assert all(findings(rows, [0], AlarmPolicy()) for rows in blind)
 
@@ -154,6 +154,14 @@ def test_a_drop_is_found_under_a_weighted_design(seed: int) -> None:
     assert 40 * DAY_MS <= found[0].raised_ms < 52 * DAY_MS
     assert found[0].inception_low_ms <= 40 * DAY_MS <= found[0].inception_high_ms
     assert found[0].before == pytest.approx(0.83, abs=0.04)
+
+
+def test_weighted_labels_without_a_failure_raise_nothing() -> None:
+    """All right or all in scope, with weights whose sums round: no alarm, no failure."""
+    for seed in range(5):
+        rows = weighted_traffic(seed, 40, 0, lambda d: 1.0)
+        right = [replace(j, label=replace(j.label, intent="vpn")) for j in rows]
+        assert findings(right, [0], AlarmPolicy()) == []
 
 
 def test_explored_tasks_are_no_evidence() -> None:

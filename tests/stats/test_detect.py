@@ -139,3 +139,14 @@ def test_the_baseline_of_nothing_holds_nothing_against_anyone() -> None:
     assert baseline(0, 0) == 0
     with pytest.raises(UsageError):
         baseline(3, 2)
+
+
+def test_heavier_labels_count_for_more_and_stakes_stay_affordable() -> None:
+    """A weight of 2 is a stake twice as high, a weight of 0 none; at the heaviest weight no sum turns negative."""
+    y = [0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0]
+    assert e_sr(y, 0.5, 50, bets=(0.2,), weight=2.0, heaviest=2.0) == e_sr(y, 0.5, 50, bets=(0.4,))
+    assert e_sr(y, 0.5, 50, weight=0.0) is None
+    assert e_sr([1] * 50, 0.5, 1e9, weight=5.0, heaviest=5.0) is None
+    for wrong in ({"weight": 3.0, "heaviest": 2.0}, {"heaviest": 0.5}, {"weight": [1.0]}):
+        with pytest.raises(UsageError):
+            e_sr(y, 0.5, 50, **wrong)

@@ -36,9 +36,10 @@ _STATE = "label.draw"
 class SamplingPolicy:
     """How many predictions people are asked about, and from which seed they are drawn.
 
-    daily_budget: label tasks a day, on average. A budget not used on days without traffic is not saved up beyond
-    `carry_days`. floor_share: part of it that is spread evenly over all traffic (0 to 1); the rest goes where the
-    outcome is least certain. explore_budget: further tasks a day that serve training and no estimate.
+    daily_budget: answers a day that people are asked for, on average; a task for two people costs two. A budget not
+    used on days without traffic is not saved up beyond `carry_days`. explore_share: part of it (0 to 1) for tasks that
+    serve training and no estimate. floor_share: part of the rest that is spread evenly over all traffic (0 to 1); what
+    remains goes where the outcome is least certain.
     blind_share: part of the evenly spread tasks that do not show what the agent thought. several_share: part of all
     tasks that `several` people are asked, to see whether they agree. min_fit, fit_days: labels, and days they may be
     old, from which the expectation is learnt; before, the agent's confidence is taken.
@@ -47,13 +48,18 @@ class SamplingPolicy:
     daily_budget: int = 40
     seed: int = 20_260_101
     carry_days: float = 7.0
+    explore_share: float = 0.2
     floor_share: float = 0.2
-    explore_budget: int = 10
     blind_share: float = 0.25
     several_share: float = 0.1
     several: int = 2
     min_fit: int = 200
     fit_days: int = 90
+
+    @property
+    def answers_a_task(self) -> float:
+        """What a task costs on average."""
+        return 1 + self.several_share * (max(1, self.several) - 1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,20 +150,22 @@ def send(
     state = stores.journal.get_state(_STATE) or {}
     since_ms, filled_ms = int(state.get("until_ms", 0)), int(state.get("filled_ms", time_ms))
     days = (time_ms - filled_ms) / DAY_MS
-    tokens = _filled(state.get("tokens"), policy.daily_budget, days, policy)
-    spare = _filled(state.get("explore_tokens"), policy.explore_budget, days, policy)
+    tokens = _filled(state.get("tokens"), policy.daily_budget * (1 - policy.explore_share), days, policy)
+    spare = _filled(state.get("explore_tokens"), policy.daily_budget * policy.explore_share, days, policy)
     predictions = stores.journal.predictions(since_ms, until_ms)
     tasks: list[LabelTask] = []
     picked: list[LabelTask] = []
     warnings: tuple[str, ...] = ()
     if predictions and tokens >= 1:
         waiting = _waiting(stores, predictions, policy, scope=scope, since_ms=since_ms, time_ms=time_ms)
-        tasks = draw(waiting, tokens, policy)
-        picked = explore(waiting, int(spare), tasks, policy)
+        tasks = draw(waiting, tokens / policy.answers_a_task, policy)
+        picked = explore(waiting, int(spare / policy.answers_a_task), tasks, policy)
         # the journal first: a label that comes back must find its task, whichever desk it was made on
         stores.journal.add_tasks([*tasks, *picked])
         desk.push([*tasks, *picked])
-        tokens, spare, since_ms = tokens - len(tasks), spare - len(picked), until_ms
+        tokens -= sum(task.annotators for task in tasks)
+        spare -= sum(task.annotators for task in picked)
+        since_ms = until_ms
     elif predictions:
         warnings = (f"today's label budget is spent; {len(predictions)} predictions wait for the next draw.",)
     kept = {"until_ms": since_ms, "tokens": tokens, "explore_tokens": spare, "filled_ms": time_ms}

@@ -78,7 +78,15 @@ def _alarms(series: _Series, releases_ms: Sequence[int], policy: AlarmPolicy) ->
         reference, first = _reference(series, start, releases_ms, policy)
         if first >= len(series.good):
             return out
-        at = e_sr(series.good[first:], reference[first:], policy.run_length, weight=series.weight[first:])
+        # Weights about 1, as the time before tells: else the stakes, and with them the alarm, would come late.
+        scale = max(1.0, 1 / float(series.weight[start:first].mean())) if first > start else 1.0
+        at = e_sr(
+            series.good[first:],
+            reference[first:],
+            policy.run_length,
+            weight=scale * series.weight[first:],
+            heaviest=scale,
+        )
         if at is None:
             return out
         stop = first + at
@@ -133,8 +141,11 @@ def _finding(series: _Series, start: int, stop: int) -> Finding:
 def _worth(good: Floats, weight: Floats) -> tuple[float, float]:
     """Successes and labels that weigh equally and tell as much: the weighted rate at Kish's effective number."""
     total = float(weight.sum())
-    n = total**2 / float(weight @ weight) if total else 0.0
-    return (float(weight @ good) / total * n if total else 0.0), n
+    if not total:
+        return 0.0, 0.0
+    n = total**2 / float(weight @ weight)
+    # Rounding must not count more successes than labels.
+    return n * min(1.0, float(weight @ good) / total), n
 
 
 def _rate(good: Floats, weight: Floats) -> float:

@@ -12,6 +12,8 @@ from noria.errors import UsageError
 from noria.stats.intervals import Floats, as_numbers, score_bounds
 
 BETS = (0.05, 0.1, 0.2, 0.4, 0.8)
+# The part of a sum that one label may take at most, at the heaviest weight.
+_STAKE = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,23 +70,29 @@ class ESRState:
 
 
 def e_sr(
-    y: npt.ArrayLike, m0: npt.ArrayLike, A: float, bets: Sequence[float] = BETS, weight: npt.ArrayLike = 1.0
+    y: npt.ArrayLike,
+    m0: npt.ArrayLike,
+    A: float,
+    bets: Sequence[float] = BETS,
+    weight: npt.ArrayLike = 1.0,
+    heaviest: float = 1.0,
 ) -> int | None:
     """Index of the label at which the alarm is raised, or None.
 
     While the mean stays at m0 or above, a false alarm comes after A labels on average at least; that holds for any
     dependence on the past. The delay of a true alarm is counted in labels, too.
 
-    Labels drawn with unequal chances keep that promise for the mean of all traffic by `weight`: the floor of the draw ÷
-    the label's own chance. A label drawn for its uncertainty then moves the sums no more than it would have moved them
-    on average in a uniform draw at the floor.
+    Labels drawn with unequal chances keep that promise for the mean of all traffic by `weight`, in proportion to one
+    over the chance: a label drawn for its uncertainty moves the sums no more than it would on average in an even draw.
+    Weights about 1 keep the delay short; where they go beyond 1, stakes are cut so that no label takes all.
 
     Args:
         y: outcomes (n,) in order of time, 0 (bad) to 1 (good). Without any there is no alarm.
         m0: the acceptable mean, 0 to 1: one for all, or (n,), that of each label's stratum. Take `baseline`.
         A: wanted run length in labels, above 1.
         bets: stakes between 0 and 1, mixed in equal parts.
-        weight: one for all or (n,), 0 to 1.
+        weight: one for all or (n,), 0 to `heaviest`.
+        heaviest: the largest weight there can be, known beforehand, 1 or above.
 
     Raises:
         UsageError: an argument is outside its limits, or m0 or weight has another length.
@@ -97,7 +105,9 @@ def e_sr(
         (231, None)
     """
     outcomes = as_numbers("y", y, 0, 1)
-    acceptable, weights = _for_each("m0", m0, outcomes), _for_each("weight", weight, outcomes)
+    if not heaviest >= 1:
+        raise UsageError(f"a heaviest weight of {heaviest}; give 1 or above.")
+    acceptable, weights = _for_each("m0", m0, outcomes, 1), _for_each("weight", weight, outcomes, heaviest)
     if not A > 1:
         raise UsageError(f"a run length of {A} labels is always in alarm; give one above 1, such as 10000.")
     state = ESRState((0.0,) * len(bets), tuple(bets))
@@ -105,7 +115,9 @@ def e_sr(
     # Plain floats: over five bets they are faster than an array, and the same bits as ESRState.step.
     rows = zip(outcomes.tolist(), acceptable.tolist(), weights.tolist(), strict=True)
     for index, (outcome, mean, by) in enumerate(rows):
-        sums = _advance(sums, state.bets, by * (mean - outcome))
+        cut = _STAKE / max(heaviest * (1 - mean), _STAKE)
+        stakes = state.bets if cut == 1 else tuple([min(bet, cut) for bet in state.bets])
+        sums = _advance(sums, stakes, by * (mean - outcome))
         if sum(sums) >= limit:
             return index
     return None
@@ -133,11 +145,11 @@ def baseline(k: float, n: float) -> float:
     return score_bounds(k / n, n, 1.0)[0] if n else 0.0
 
 
-def _for_each(name: str, values: npt.ArrayLike, outcomes: Floats) -> Floats:
+def _for_each(name: str, values: npt.ArrayLike, outcomes: Floats, most: float) -> Floats:
     given = np.asarray(values, dtype=np.float64)
     if given.shape not in {(), outcomes.shape}:
         raise UsageError(f"{name} has the shape {given.shape}; give one for all or one for each of {len(outcomes)}.")
-    return as_numbers(name, np.broadcast_to(given, outcomes.shape), 0, 1)
+    return as_numbers(name, np.broadcast_to(given, outcomes.shape), 0, most)
 
 
 def _advance(sums: tuple[float, ...], bets: tuple[float, ...], shortfall: float) -> tuple[float, ...]:
