@@ -107,7 +107,8 @@ def test_predictions_have_the_promised_fields(lap: dict[str, Any]) -> None:
 def test_turning_the_loop_draws_tasks_then_learns_from_labels(lap: dict[str, Any]) -> None:
     """The first turn puts tasks on the desk, the second trains on their labels and puts the candidate to the gate."""
     assert lap["first turn"]["verdict"] is None
-    assert len(lap["tasks"]) == 40
+    # each of the 60 queries has its own coin, and the budget pays for 40 answers on average
+    assert 15 <= len(lap["tasks"]) <= 60
     rooms = [r["room"] for r in lap["second turn"]["receipts"]]
     assert rooms == ["label.gather", "monitor", "update", "build", "release", "label.send"]
     assert lap["second turn"]["verdict"] in ("promote", "hold", "refuse")

@@ -31,7 +31,7 @@ def test_the_template_names_only_settings_that_exist(tmp_path: Path) -> None:
     toml.write_text("\n".join(lines))
     home = open_home(tmp_path / "desk")
     assert home.settings.agent == {"max_false_rejects": 0.04}
-    assert home.settings.label == {"daily_budget": 40}
+    assert home.settings.label["daily_budget"] == 40
 
 
 @pytest.mark.parametrize(

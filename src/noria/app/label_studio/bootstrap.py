@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,13 +26,27 @@ class Credentials:
         return f"Credentials({self.email!r})"
 
 
+TRIES = 20
+
+
 def token_is_good(url: str, token: str) -> bool:
-    """Whether the server at the address accepts a personal access token."""
+    """Whether the server at the address accepts a personal access token.
+
+    Only a refusal says no: a server that has just come up may still answer with 5xx, and a new token would revoke this
+    one in every process that holds it.
+
+    Raises:
+        OutsideError: it answers with something else for too long.
+    """
     import httpx
 
-    with _told(url):
-        answer = httpx.post(f"{url}/api/token/refresh/", json={"refresh": token}, timeout=60, trust_env=False)
-        return answer.is_success
+    for _ in range(TRIES):
+        with _told(url):
+            answer = httpx.post(f"{url}/api/token/refresh/", json={"refresh": token}, timeout=60, trust_env=False)
+        if answer.is_success or answer.status_code in (401, 403):
+            return answer.is_success
+        time.sleep(1)
+    raise OutsideError(f"Label Studio at {url} answers {answer.status_code} to its own token.", retry_helps=True)
 
 
 def make_token(url: str, credentials: Credentials) -> str:
