@@ -59,3 +59,16 @@ def test_a_second_demo_leaves_the_home_as_it_is(said: Any, home: Path) -> None:
     assert "nothing was replayed again" in again["text"]
     assert noria_json("release", "status", "--home", home) == before
     assert said["home"] == again["home"]
+
+
+def test_production_quality_is_told_for_any_window_and_account(said: Any, home: Path) -> None:
+    """`monitor` estimates every metric of the last days, for all and for one account, with interval and count."""
+    whole = noria_json("monitor", "--days", 30, "--home", home)["window"]
+    acme = noria_json("monitor", "--days", 30, "--account", "acme", "--home", home)["window"]
+    assert 0 < acme["predictions"] < whole["predictions"] <= said["queries"]
+    for name in ("success", "coverage", "preciseness", "helpfulness", "new_domain", "irrelevant"):
+        metric = whole["metrics"][name]
+        assert metric["low"] <= metric["value"] <= metric["high"]
+        assert metric["labels"] > 0
+    strict = noria_json("monitor", "--days", 30, "--widest", 0.001, "--home", home)["window"]
+    assert not strict["metrics"]["success"]["enough"]

@@ -7,15 +7,40 @@ import click
 from noria.app.cli.context import home_options, opened, show, table
 from noria.errors import NoRelease
 
+DAY_MS = 86_400_000
+
 
 @click.command()
-@click.option("--days", default=14, show_default=True, help="Days of quality to show.")
+@click.option("--days", default=14, show_default=True, type=click.IntRange(min=1), help="Days of quality to show.")
+@click.option("--account", metavar="NAME", help="Production quality of one account only.")
+@click.option("--release", metavar="NAME", help="Of the answers of one release only.")
+@click.option("--channel", metavar="NAME", help="Of one channel only.")
+@click.option(
+    "--widest",
+    default=0.2,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    help="Interval width beyond which there are not enough labels.",
+)
 @home_options
 @click.pass_context
-def monitor(ctx: click.Context, days: int, home: str | None, as_json: bool) -> None:
-    """Look for changes of quality in all labels, and show the last days."""
+def monitor(
+    ctx: click.Context,
+    days: int,
+    account: str | None,
+    release: str | None,
+    channel: str | None,
+    widest: float,
+    home: str | None,
+    as_json: bool,
+) -> None:
+    """Look for changes of quality in all labels; show the last days, and production quality over all of them."""
     from noria.app.wiring import now_ms, open_house
-    from noria.monitor import by_day, check
+    from noria.monitor import QualityPolicy, by_day, check, window
+    from noria.records import Prediction
+
+    def within(prediction: Prediction) -> bool:
+        return release in (None, prediction.release) and channel in (None, prediction.query.channel)
 
     with opened(ctx, home) as (place, stores):
         policy = open_house(place, stores).policy.alarm
@@ -23,6 +48,9 @@ def monitor(ctx: click.Context, days: int, home: str | None, as_json: bool) -> N
         new, _ = check(stores, policy, until_ms=now)
         found = stores.journal.findings()
         quality = by_day(stores.journal.judged(0, now), stores.journal.counts_by_day())[-days:]
+        since_ms = now - days * DAY_MS
+        asked = QualityPolicy(widest=widest)
+        whole = window(stores, asked, since_ms=since_ms, until_ms=now, account=account, within=within)
     rows = []
     for day in quality:
         rate = day.rates["success"]
@@ -32,8 +60,10 @@ def monitor(ctx: click.Context, days: int, home: str | None, as_json: bool) -> N
         rows.append((day.day, day.predictions, day.labels, figure))
     lines = [table(rows, ("DAY", "PREDICTIONS", "LABELS", "SUCCESS (95 %)")), f"{len(found)} findings, {len(new)} new:"]
     lines += [f"  {f.sentence}" for f in found]
+    lines.append(f"The last {days} days: {whole.predictions} predictions, {whole.labels} labels of a known chance.")
+    lines += [f"  {name:<12} {metric.sentence}" for name, metric in whole.metrics.items()]
     result = {"days": quality, "findings": found, "new": [f.finding_id for f in new], "run_length": policy.run_length}
-    show(result, as_json=as_json, text="\n".join(lines))
+    show(result | {"window": whole, "since_ms": since_ms}, as_json=as_json, text="\n".join(lines))
 
 
 @click.group(invoke_without_command=True)
