@@ -28,6 +28,8 @@ DAY_MS = 86_400_000
 DEMO_NAME = "helpdesk"
 DEMO_AGENT = {"lineup": "ngrams"}
 """The demo answers 40,000 queries and trains a dozen times in two minutes; the encoder would make it ten."""
+DEMO_LABEL = {"floor_share": 1.0}
+"""Every label of the demo's estimates is drawn uniformly: 40 a day are few, and the alarm weighs others less."""
 DEMO_UPDATE = {"accept_new_intents": True, "min_new_labels": 150}
 
 
@@ -56,6 +58,7 @@ def demo(home: Home, *, days: int, seed: int, quiet: bool) -> dict[str, Any]:
         settings = dataclasses.replace(
             home.settings,
             agent={**DEMO_AGENT, **home.settings.agent},
+            label={**DEMO_LABEL, **home.settings.label},
             update={**DEMO_UPDATE, **home.settings.update},
         )
         demo_home = dataclasses.replace(home, settings=settings)

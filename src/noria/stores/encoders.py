@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -120,19 +121,22 @@ class EncoderShelf:
     def _swap(self, part: Path, folder: Path) -> None:
         """Puts the new folder in the place of the old one; another process may be doing the same."""
         old = part.with_name(part.name.replace(".part-", ".old-"))
-        for _ in range(10):
+        for _ in range(100):
             try:
                 part.rename(folder)
-                break
-            except OSError:
-                if not folder.exists():
+            except OSError as error:
+                # told by the error and not by a look: the other process may have moved the folder meanwhile
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                     raise
+            else:
+                return
             try:
                 folder.rename(old)
             except FileNotFoundError:
                 continue
             finally:
                 shutil.rmtree(old, ignore_errors=True)
+        raise OSError(errno.EBUSY, "other processes put theirs there again and again")
 
 
 def read_onnx_folder(folder: Path) -> tuple[bytes, bytes, dict[str, Any]]:
