@@ -10,9 +10,10 @@ echo "lock     resolver in a temporary environment"
 "${PYTHON:-python3}" -m venv "$tools"
 "$tools/bin/python" -m pip -qq --disable-pip-version-check install uv
 
+# uv writes addresses only where it is asked to.
 compile() {
     "$tools/bin/uv" pip compile --quiet --upgrade --universal --fork-strategy fewest --python-version 3.11 \
-        --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header "$@"
+        --generate-hashes --no-annotate --no-header "$@"
 }
 
 echo "lock     requirements/runtime.lock"

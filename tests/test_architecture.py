@@ -229,4 +229,4 @@ def test_what_is_tested_is_what_runs():
 def test_an_address_is_found_where_there_is_one():
     assert addresses("see https://" + REGISTRIES[0] + "/simple")
     assert addresses("--index-" + "url = https://example.com")
-    assert not addresses("uv pip compile --no-emit-index-url requirements.in")
+    assert not addresses("uv pip compile --generate-hashes requirements.in")
