@@ -9,16 +9,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from noria.records import Finding, LedgerEntry, Rate
+from noria.records import DAY_MS, FOREVER_MS, Finding, LedgerEntry, Rate
 
 if TYPE_CHECKING:
     from noria.loop.replay import Replayed
     from noria.loop.traffic import Change
     from noria.stores import Stores
 
-DAY_MS = 86_400_000
 END_DAYS = 14
-FOREVER_MS = 2**62
 
 
 def performance(stores: Stores, reports: Path, *, generated_ms: int, title: str) -> dict[str, Any]:

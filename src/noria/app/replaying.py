@@ -19,12 +19,11 @@ from noria.errors import StateError
 from noria.loop import ReplayPolicy
 from noria.loop import replay as turn_many
 from noria.loop.traffic import Change, TrafficPlan, generate
-from noria.records import DataVersion, Release, StreamRow
+from noria.records import DAY_MS, DataVersion, Release, StreamRow
 
 if TYPE_CHECKING:
     from noria.stores import Stores
 
-DAY_MS = 86_400_000
 DEMO_NAME = "helpdesk"
 DEMO_AGENT = {"lineup": "ngrams"}
 """The demo answers 40,000 queries and trains a dozen times in two minutes; the encoder would make it ten."""

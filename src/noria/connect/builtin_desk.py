@@ -8,7 +8,7 @@ from dataclasses import replace
 from noria.errors import UsageError
 from noria.ports import DeskStatus
 from noria.ports.questions import answers_of, read_answers
-from noria.records import Label, LabelTask, standing
+from noria.records import FOREVER_MS, Label, LabelTask, standing
 from noria.stores.journal import Journal
 
 
@@ -37,7 +37,7 @@ class BuiltinDesk:
 
     def disputed(self, limit: int = 20) -> list[tuple[LabelTask, list[Label]]]:
         """At most `limit` tasks on which people disagree, oldest query first, each with the labels that count."""
-        tasks = [row.task for row in self._journal.judged(0, 2**62, "adjudicate")[:limit]]
+        tasks = [row.task for row in self._journal.judged(0, FOREVER_MS, "adjudicate")[:limit]]
         labels = standing(self._journal.labels_of([task.task_id for task in tasks]))
         return [(task, [label for label in labels if label.task_id == task.task_id]) for task in tasks]
 

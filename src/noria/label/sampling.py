@@ -11,7 +11,7 @@ import numpy as np
 from noria.label.expectation import Expectation, Floats, learn
 from noria.label.strata import novelty, stratum
 from noria.ports.label_desk import LabelDesk
-from noria.records import LabelTask, Prediction, Purpose, Receipt, version_of_scope
+from noria.records import DAY_MS, LabelTask, Prediction, Purpose, Receipt, version_of_scope
 from noria.stats.design import (
     chances,
     coins,
@@ -26,7 +26,6 @@ from noria.stats.design import (
 if TYPE_CHECKING:
     from noria.stores import Stores
 
-DAY_MS = 86_400_000
 DESIGN = "active-1"
 EXPLORE = "explore-1"
 _STATE = "label.draw"

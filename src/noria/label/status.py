@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 from noria.label.annotators import People, judge_people
 from noria.label.settling import SettlingPolicy
+from noria.records import FOREVER_MS
 
 if TYPE_CHECKING:
     from noria.stores import Stores
-
-FOREVER_MS = 2**62
 
 
 @dataclass(frozen=True, slots=True)

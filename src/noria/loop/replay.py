@@ -11,9 +11,10 @@ import numpy as np
 from noria.agent import Agent
 from noria.errors import DataError, NoRelease, Problem
 from noria.loop.traffic import Change
-from noria.loop.turn import DAY_MS, House, turn
+from noria.loop.turn import House, turn
 from noria.monitor import day_of
 from noria.records import (
+    DAY_MS,
     NO_ARTICLE,
     RESERVED_INTENTS,
     Answer,

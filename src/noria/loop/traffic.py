@@ -10,9 +10,8 @@ from typing import Literal
 import numpy as np
 
 from noria.errors import UsageError, nearest
-from noria.records import IRRELEVANT, NO_ARTICLE, OOS, SMALL_TALK, Article, Example, Relevance, StreamRow
+from noria.records import DAY_MS, IRRELEVANT, NO_ARTICLE, OOS, SMALL_TALK, Article, Example, Relevance, StreamRow
 
-DAY_MS = 86_400_000
 WEEKDAY_FACTORS = (1.25, 1.15, 1.1, 1.1, 1.0, 0.3, 0.2)
 HOUR_WEIGHTS = (1, 1, 1, 1, 1, 2, 4, 12, 24, 28, 26, 22, 14, 20, 24, 22, 18, 10, 6, 4, 3, 2, 2, 1)
 ChangeKind = Literal["new_domain", "reworded", "mix_shift", "spam_wave", "article_broken", "label_noise"]

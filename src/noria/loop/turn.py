@@ -15,6 +15,7 @@ from noria.label import SamplingPolicy, SettlingPolicy
 from noria.label.corrections import learnt_labels
 from noria.monitor import AlarmPolicy
 from noria.records import (
+    DAY_MS,
     RESERVED_INTENTS,
     Candidate,
     Example,
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from noria.ports.label_desk import LabelDesk
     from noria.stores import Stores
 
-DAY_MS = 86_400_000
 ACCEPTED = "update.accepted"
 
 

@@ -9,13 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from noria.monitor.quality import day_of
-from noria.records import Finding, Judged
+from noria.records import DAY_MS, Finding, Judged
 from noria.stats import baseline, e_sr, locate
 from noria.stats.design import read_floor
 
 Floats = npt.NDArray[np.float64]
-
-DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)

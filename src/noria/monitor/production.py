@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from noria.monitor.shares import Floats, Traffic, Verdicts, estimates, weighted
-from noria.records import Feedback, Judged, Prediction, Rate
+from noria.records import FOREVER_MS, Feedback, Judged, Prediction, Rate
 from noria.stats import Estimate, wilson
 from noria.stats.design import features, folds, thumbs
 
@@ -105,7 +105,7 @@ def window(
     return production(
         journal.predictions(since_ms, until_ms),
         journal.judged(since_ms, until_ms),
-        journal.feedback(since_ms, 2**62),
+        journal.feedback(since_ms, FOREVER_MS),
         policy,
         within=lambda p: (account is None or p.query.account == account) and (within is None or within(p)),
     )

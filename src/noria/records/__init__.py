@@ -1,6 +1,8 @@
 """What rooms hand to each other: frozen, typed, no I/O."""
 
 from noria.records.data import (
+    DAY_MS,
+    FOREVER_MS,
     IRRELEVANT,
     NO_ARTICLE,
     OOS,
@@ -55,8 +57,10 @@ from noria.records.traffic import (
 )
 
 __all__ = [
+    "DAY_MS",
     "DECISIONS",
     "FEEDBACK_KINDS",
+    "FOREVER_MS",
     "IRRELEVANT",
     "NO_ARTICLE",
     "OOS",

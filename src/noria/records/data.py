@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+DAY_MS = 86_400_000
+"""Milliseconds of a day."""
+FOREVER_MS = 2**62
+"""A time after every other: the open end of a span."""
+
 OOS = "oos"
 """Reserved intent of an example: a legitimate request outside the declared scope."""
 IRRELEVANT = "irrelevant"

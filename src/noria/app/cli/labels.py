@@ -9,7 +9,7 @@ import click
 
 from noria.app.cli.context import home_options, home_path, opened, plain, show, table, when
 from noria.errors import NoRelease
-from noria.records import NO_ARTICLE, RELEVANCES, Judged, Label, standing
+from noria.records import FOREVER_MS, NO_ARTICLE, RELEVANCES, Judged, Label, standing
 
 if TYPE_CHECKING:
     from noria.label.status import LabelStatus
@@ -99,7 +99,7 @@ def adjudicate(
 
     with opened(ctx, home) as (place, stores):
         if task is None:
-            rows = stores.journal.judged(0, 2**62, "adjudicate")
+            rows = stores.journal.judged(0, FOREVER_MS, "adjudicate")
             said = standing(stores.journal.labels_of([row.task.task_id for row in rows]))
             waiting = [{"task": r.task, "labels": [la for la in said if la.task_id == r.task.task_id]} for r in rows]
             show({"disputed": waiting}, as_json=as_json, text=_disputed_text(rows, said))

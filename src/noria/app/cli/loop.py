@@ -6,8 +6,7 @@ import click
 
 from noria.app.cli.context import home_options, opened, show, table
 from noria.errors import NoRelease
-
-DAY_MS = 86_400_000
+from noria.records import DAY_MS
 
 
 @click.command()

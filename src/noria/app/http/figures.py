@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from noria.records import Rate
+from noria.records import DAY_MS, Rate
 from noria.stats import wilson
 
 NOT_ENOUGH = "not enough labels"
@@ -24,7 +24,6 @@ METRICS: Mapping[str, tuple[str, str]] = {
     "irrelevant": ("Irrelevant", "no support request at all ÷ queries"),
 }
 KINDS = {"release": "went live", "rollback": "rolled back to", "hold": "on hold", "refuse": "refused"}
-_DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +192,7 @@ def chart(view: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "days": [
             {
-                "time_ms": _midnight_ms(row["day"]) + _DAY_MS // 2,
+                "time_ms": _midnight_ms(row["day"]) + DAY_MS // 2,
                 "success": without_nan(row["rates"]["success"]),
                 "with_loop": without_nan(row["with_loop"]),
                 "without_loop": without_nan(row["without_loop"]),

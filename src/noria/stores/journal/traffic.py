@@ -8,12 +8,11 @@ from datetime import date
 from sqlalchemy import Connection, func, select
 
 from noria.errors import NotFound
-from noria.records import DECISIONS, FEEDBACK_KINDS, Answer, Feedback, Prediction, Query, Ranked
+from noria.records import DAY_MS, DECISIONS, FEEDBACK_KINDS, Answer, Feedback, Prediction, Query, Ranked
 from noria.stores.journal.codec import Row, Stored, check_one_of, check_texts, figure, number, plain, restored
 from noria.stores.journal.engine import fetch, put
 from noria.stores.journal.schema import FEEDBACK, PREDICTIONS
 
-_DAY_MS = 86_400_000
 _EPOCH = date(1970, 1, 1).toordinal()
 
 
@@ -84,7 +83,7 @@ def list_feedback_of(connection: Connection, prediction_id: str) -> list[Feedbac
 
 def count_by_day(connection: Connection) -> dict[str, int]:
     """UTC day ("YYYY-MM-DD") → predictions, in order of day; days without predictions are left out."""
-    day = (PREDICTIONS.c.time_ms // _DAY_MS).label("day")
+    day = (PREDICTIONS.c.time_ms // DAY_MS).label("day")
     query = select(day, func.count()).group_by(day).order_by(day)
     return {date.fromordinal(_EPOCH + int(days)).isoformat(): count for days, count in connection.execute(query)}
 
