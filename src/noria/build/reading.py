@@ -169,7 +169,8 @@ def _parquet(file: str, data: bytes) -> Iterator[RawRow | BrokenRow]:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(io.BytesIO(data))
+        # `read_table` scans by Arrow's dataset, whose threads can abort the process at its exit (see stores/delta.py).
+        table = pq.ParquetFile(io.BytesIO(data)).read(use_threads=False)
     except (pa.ArrowInvalid, OSError) as error:
         raise UsageError(f"{file} is not a readable Parquet file ({str(error).splitlines()[0]}).") from None
     for number, fields in enumerate(table.to_pylist(), start=1):
