@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from noria.errors import OutsideError
+from noria.stores.objects.protocol import Entry
 
 
 class LocalObjects:
@@ -52,9 +53,18 @@ class LocalObjects:
         return (self._root / name).is_file()
 
     def names(self, folder: str) -> list[str]:
-        base = self._root / folder
-        found = (Path(at) / name for at, _, names in os.walk(base) for name in names if not name.endswith(".part"))
-        return sorted(path.relative_to(self._root).as_posix() for path in found)
+        return [path.relative_to(self._root).as_posix() for path in self._walk(folder) if path.suffix != ".part"]
+
+    def entries(self, folder: str) -> list[Entry]:
+        found = []
+        for path in self._walk(folder):
+            try:
+                facts = path.stat()
+            except FileNotFoundError:
+                continue  # a part that got its name meanwhile
+            name = path.relative_to(self._root).as_posix()
+            found.append(Entry(name, facts.st_size, facts.st_mtime_ns // 1_000_000))
+        return found
 
     def folders(self, folder: str) -> list[str]:
         try:
@@ -68,6 +78,9 @@ class LocalObjects:
 
     def options(self) -> dict[str, str]:
         return {}
+
+    def _walk(self, folder: str) -> list[Path]:
+        return sorted(Path(at) / name for at, _, names in os.walk(self._root / folder) for name in names)
 
     @contextmanager
     def _told(self, name: str) -> Iterator[None]:

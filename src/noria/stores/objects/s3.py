@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from noria.errors import OutsideError, StateError, UsageError
+from noria.stores.objects.protocol import Entry
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,62}")
 _GONE = {"NoSuchKey", "404", "NotFound"}
@@ -90,9 +91,12 @@ class S3Objects:
         return True
 
     def names(self, folder: str) -> list[str]:
+        return [entry.name for entry in self.entries(folder)]
+
+    def entries(self, folder: str) -> list[Entry]:
         cut = len(self._key(""))
-        found = [entry["Key"][cut:] for page in self._pages(folder, "") for entry in page.get("Contents", [])]
-        return sorted(found)
+        found = (told for page in self._pages(folder, "") for told in page.get("Contents", []))
+        return sorted(Entry(t["Key"][cut:], t["Size"], round(t["LastModified"].timestamp() * 1000)) for t in found)
 
     def folders(self, folder: str) -> list[str]:
         found = [entry["Prefix"] for page in self._pages(folder, "/") for entry in page.get("CommonPrefixes", [])]

@@ -1,0 +1,13 @@
+"""Care of the lake: what changed between versions and whence they come, old files away, proofs that all is readable."""
+
+from __future__ import annotations
+
+from noria.stores.lake.care.differences import TableDiff, diff
+from noria.stores.lake.care.drill import Drilled, restore_drill
+from noria.stores.lake.care.lineage import Step, lineage
+from noria.stores.lake.care.vacuuming import Vacuumed, vacuum
+from noria.stores.lake.care.verifying import Checked, verify
+
+__all__ = [
+    "Checked", "Drilled", "Step", "TableDiff", "Vacuumed", "diff", "lineage", "restore_drill", "vacuum", "verify",
+]  # fmt: skip
