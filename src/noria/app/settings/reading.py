@@ -1,0 +1,63 @@
+"""Reads `noria.toml`, and makes the policies of the rooms from it."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from noria.app.settings.mapping import from_mapping, shared_out
+from noria.app.settings.sections import Settings
+from noria.errors import UsageError, nearest
+
+DESKS = ("builtin", "label_studio")
+
+
+def read_settings(path: Path) -> Settings:
+    """The settings in a file.
+
+    Raises:
+        UsageError: not TOML, or an unknown section, key or type; names the place and the nearest name.
+    """
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not valid TOML: {error}.") from None
+    settings = from_mapping(Settings, raw, str(path))
+    # the rooms' own sections are checked now, so that a slip is told by every command and not only by the one it hits
+    loop_policy(settings, str(path))
+    return settings
+
+
+def loop_policy(settings: Settings, where: str = "noria.toml") -> Any:
+    """The policies of all rooms from their sections (`noria.loop.LoopPolicy`)."""
+    from noria.agent import Recipe
+    from noria.label import SamplingPolicy, SettlingPolicy
+    from noria.loop import LoopPolicy
+    from noria.monitor import AlarmPolicy
+    from noria.release import GatePolicy
+    from noria.update import UpdatePolicy
+
+    own = _without_desk(settings, where)
+    drawing, deciding = shared_out(own, (SamplingPolicy, SettlingPolicy), f"{where} [label]")
+    return LoopPolicy(
+        recipe=Recipe.from_dict(settings.agent),
+        sampling=from_mapping(SamplingPolicy, drawing, f"{where} [label]"),
+        settling=from_mapping(SettlingPolicy, deciding, f"{where} [label]"),
+        alarm=from_mapping(AlarmPolicy, settings.monitor, f"{where} [monitor]"),
+        gate=from_mapping(GatePolicy, settings.release, f"{where} [release]"),
+        update=from_mapping(UpdatePolicy, settings.update, f"{where} [update]"),
+    )
+
+
+def label_desk(settings: Settings) -> str:
+    """Where people label: one of `DESKS`."""
+    return str(settings.label.get("desk", DESKS[0]))
+
+
+def _without_desk(settings: Settings, where: str) -> dict[str, Any]:
+    """[label] without the key that only says where the tasks go."""
+    if label_desk(settings) not in DESKS:
+        hint = nearest(label_desk(settings), DESKS)
+        raise UsageError(f"{where} [label]: desk cannot be {settings.label['desk']!r}. {hint}")
+    return {key: value for key, value in settings.label.items() if key != "desk"}

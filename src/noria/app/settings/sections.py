@@ -1,0 +1,60 @@
+"""The sections of `noria.toml`, frozen and typed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderChoice:
+    """Which encoder new agents are trained with."""
+
+    spec: str = "minilm"
+
+
+@dataclass(frozen=True, slots=True)
+class ServeSettings:
+    """Where the server listens."""
+
+    host: str = "127.0.0.1"
+    port: int = 8420
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """Addresses of the stores; empty = embedded, in the home."""
+
+    journal: str = ""
+    tracker: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelStudioSettings:
+    """Which Label Studio people label on.
+
+    url: a server that somebody runs; empty = the one that `noria label-studio up` starts, on `port` of this machine,
+    with its data in `database` (empty = SQLite in the home). project: title of the project; empty = "Noria" and the
+    home's name.
+    """
+
+    url: str = ""
+    project: str = ""
+    port: int = 8430
+    database: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All sections; `agent` is the recipe's mapping, checked by the agent room."""
+
+    agent: Mapping[str, Any] = field(default_factory=dict)
+    encoder: EncoderChoice = field(default_factory=EncoderChoice)
+    label: Mapping[str, Any] = field(default_factory=dict)
+    label_studio: LabelStudioSettings = field(default_factory=LabelStudioSettings)
+    monitor: Mapping[str, Any] = field(default_factory=dict)
+    update: Mapping[str, Any] = field(default_factory=dict)
+    release: Mapping[str, Any] = field(default_factory=dict)
+    serve: ServeSettings = field(default_factory=ServeSettings)
+    stores: StoreSettings = field(default_factory=StoreSettings)

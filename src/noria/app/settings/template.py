@@ -1,0 +1,47 @@
+"""What `noria init` writes as `noria.toml`."""
+
+TEMPLATE = """\
+# Settings of a Noria home. Every key may be left out; these are the defaults.
+
+[agent]
+# any key of the recipe, e.g.
+# max_false_rejects = 0.04
+
+[encoder]
+# spec = "minilm"            # what makes vectors of texts (docs/encoders.md); "none": n-grams alone
+
+[label]
+# daily_budget = 40          # label tasks a day
+# settling_share = 0.6       # share of the answers that settles a task; below it a person decides
+# weigh_annotators = false   # true: votes weigh by the accuracy that people show on tasks they share
+# cost_per_label = 0.0       # what one label costs, in your currency
+# desk = "label_studio"      # where people label; default "builtin": the page /label of this server
+
+[label_studio]
+# url = "https://label-studio.example.com"   # token in NORIA_LABEL_STUDIO_TOKEN; default: 'noria label-studio up'
+# port = 8430
+# database = "postgresql://user@host:5432/name"   # of the server that 'up' starts; default: SQLite in the home
+
+[monitor]
+# run_length = 10000         # labelled queries to a false alarm, on average at least
+
+[update]
+# min_new_labels = 200       # labels that start a retraining
+# accept_new_intents = false # true: an intent that labellers name comes into scope by itself
+
+[release]
+# margin = 0.02              # the loss on the frozen basket that must be ruled out before a candidate goes live
+# fresh_margin = 0.1         # the loss against the anchor that must be ruled out on the latest labels
+# require_fresh = false      # true: hold until there are labels enough
+# protected = []             # ["account"]: every account with enough labels must pass alone
+# slice_margin = 0.1         # the loss of a protected slice that must be ruled out
+# margins = {}               # { "account acme" = 0.05 }: its own margin
+
+[serve]
+# host = "127.0.0.1"
+# port = 8420
+
+[stores]
+# journal = "postgresql+psycopg://…"   # default: SQLite in the home
+# tracker = "…"                        # default: MLflow on SQLite in the home
+"""

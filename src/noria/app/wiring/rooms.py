@@ -1,0 +1,54 @@
+"""The stores of a home, and what a turn of the loop works with."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import noria
+from noria.app.home import Home
+from noria.app.settings import loop_policy
+from noria.app.wiring.desks import open_desk
+from noria.app.wiring.encoders import encoder_to_train, load_encoder
+from noria.stores import Stores
+
+if TYPE_CHECKING:
+    from noria.loop import House
+
+
+def open_stores(home: Home) -> Stores:
+    """The home's stores, each opened when first used."""
+    return Stores(
+        lake=home.lake,
+        blobs=home.blobs,
+        journal=home.journal_url,
+        tracker=home.tracker_url,
+        artifacts=home.tracker_artifacts,
+    )
+
+
+def open_house(home: Home, stores: Stores) -> House:
+    """What a turn of the loop works with."""
+    from noria.loop import House
+
+    policy = loop_policy(home.settings)
+    return House(
+        stores,
+        open_desk(home, stores),
+        policy,
+        time.monotonic,
+        code_facts(),
+        encoders=load_encoder,
+        encoder=lambda: encoder_to_train(home.settings, policy.recipe),
+    )
+
+
+def code_facts() -> dict[str, str]:
+    """Which code runs: the version and a sha256 over the package's Python files."""
+    root = Path(noria.__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes() + b"\0")
+    return {"version": noria.__version__, "sha256": digest.hexdigest()}
