@@ -22,12 +22,12 @@ class Home:
     settings: Settings
 
     @property
-    def lake(self) -> Path:
-        return self.path / "lake"
+    def lake(self) -> Path | str:
+        return self.settings.stores.lake or self.path / "lake"
 
     @property
-    def blobs(self) -> Path:
-        return self.path / "blobs"
+    def blobs(self) -> Path | str:
+        return self.settings.stores.blobs or self.path / "blobs"
 
     @property
     def reports(self) -> Path:

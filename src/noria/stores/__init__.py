@@ -19,15 +19,15 @@ class Stores:
     """The four stores of a home, each opened when it is first used: serving never loads the tracker's libraries.
 
     Args:
-        lake: root folder of the tables.
-        blobs: root folder of the bundles.
+        lake: root of the tables: a folder, or `s3://bucket/prefix`.
+        blobs: root of the bundles, likewise.
         journal: SQLAlchemy URL.
         tracker: MLflow tracking URI.
         artifacts: root folder of the tracker's artefacts.
     """
 
-    def __init__(self, *, lake: Path, blobs: Path, journal: str, tracker: str, artifacts: Path) -> None:
-        self._at = {"lake": lake, "blobs": blobs, "artifacts": artifacts}
+    def __init__(self, *, lake: Path | str, blobs: Path | str, journal: str, tracker: str, artifacts: Path) -> None:
+        self._lake, self._blobs, self._artifacts = lake, blobs, artifacts
         self._urls = {"journal": journal, "tracker": tracker}
 
     @cached_property
@@ -35,14 +35,14 @@ class Stores:
         """Versioned tables."""
         from noria.stores.lake import Lake
 
-        return Lake(self._at["lake"])
+        return Lake(self._lake)
 
     @cached_property
     def blobs(self) -> Blobs:
         """Model bundles by content."""
         from noria.stores.blobs import Blobs
 
-        return Blobs(self._at["blobs"])
+        return Blobs(self._blobs)
 
     @cached_property
     def journal(self) -> Journal:
@@ -56,7 +56,7 @@ class Stores:
         """Experiments."""
         from noria.stores.tracker import Tracker
 
-        return Tracker(self._urls["tracker"], self._at["artifacts"])
+        return Tracker(self._urls["tracker"], self._artifacts)
 
     def close(self) -> None:
         """Closes what was opened."""

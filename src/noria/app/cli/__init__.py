@@ -12,7 +12,7 @@ from noria import __version__
 from noria.errors import DataError, NoriaError
 
 COMMANDS = {
-    "init": "preparing", "encoder": "preparing", "data": "data",
+    "init": "preparing", "encoder": "preparing", "data": "data", "lake": "lake.tree",
     "train": "model", "evaluate": "model", "predict": "model",
     "release": "release", "up": "serving", "ask": "serving", "feedback": "serving", "label": "labels",
     "label-studio": "labels",
@@ -22,6 +22,7 @@ SUMMARIES = {
     "init": "Make a home folder.",
     "encoder": "Add and look at sentence encoders.",
     "data": "Add and look at data in the lake.",
+    "lake": "Look after the versioned tables.",
     "train": "Train a candidate on a version of the data.",
     "evaluate": "Score a model on labelled rows.",
     "predict": "Write a model's predictions for a file.",

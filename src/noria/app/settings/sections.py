@@ -28,6 +28,8 @@ class StoreSettings:
 
     journal: str = ""
     tracker: str = ""
+    lake: str = ""
+    blobs: str = ""
 
 
 @dataclass(frozen=True, slots=True)

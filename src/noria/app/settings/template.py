@@ -44,4 +44,6 @@ TEMPLATE = """\
 [stores]
 # journal = "postgresql+psycopg://…"   # default: SQLite in the home
 # tracker = "…"                        # default: MLflow on SQLite in the home
+# lake = "s3://bucket/prefix"          # default: the folder lake/ of the home
+# blobs = "s3://bucket/prefix"         # default: the folder blobs/ of the home; credentials: docs/data-lake.md
 """

@@ -88,6 +88,36 @@ class Place:
             raise StateError(f"there is no table {self.uri}.")
         return table
 
+    def log(self, version: int) -> list[dict[str, Any]]:
+        """The actions of a version as Delta's log has them.
+
+        Raises:
+            FileNotFoundError: this part of the log is gone. StateError: it is damaged.
+        """
+        name = f"{self.folder}/_delta_log/{version:020}.json"
+        lines = self.objects.read(name).splitlines()
+        try:
+            return [json.loads(line) for line in lines if line.strip()]
+        except ValueError:
+            raise StateError(f"{self.objects.uri}/{name} is damaged; restore it from a backup.") from None
+
+    def commit(self, version: int) -> Commit:
+        """The commit that made a version; where its part of the log is gone, one of which nothing is known.
+
+        Not delta-rs' `history`: it numbers the commits of the log by the version of an object that may be older, reads
+        more than was asked for, and no other thread runs while it waits for the store.
+        """
+        try:
+            infos = [action["commitInfo"] for action in self.log(version) if "commitInfo" in action]
+        except FileNotFoundError:
+            infos = []
+        info = infos[0] if infos else {}
+        return Commit(version, int(info.get("timestamp", 0)), str(info.get("operation", "")), _facts_of(info))
+
+    def commits(self, latest: int) -> Iterator[Commit]:
+        """The commits that made the versions, from one version back to the first."""
+        return (self.commit(version) for version in range(latest, 0, -1))
+
     def create(self, schema: pa.Schema, keys: Sequence[str] = ()) -> DeltaTable:
         """An empty table that keeps its history for ever; the present one where somebody else was faster."""
         own = {KEYS: json.dumps(list(keys))} if keys else {}
@@ -250,21 +280,6 @@ def transaction(change: Callable[[], T], what: str) -> T:
     raise OutsideError(f"{what}: {_TRIES} tries, and somebody was always faster; try again later.", retry_helps=True)
 
 
-def commits(table: DeltaTable, limit: int | None = None) -> list[Commit]:
-    """The newest commits of a table, newest first; all for `limit` None.
-
-    delta-rs reads the newest commits of the *log* and numbers them down from the version of the *object*: when somebody
-    has committed in between, every number is wrong. Our commits carry their version, which sets the numbers right.
-    """
-    entries = table.history(limit)
-    facts = [_facts_of(entry) for entry in entries]
-    shift = next((int(str(f["version"])) - e["version"] for e, f in zip(entries, facts, strict=True) if f), 0)
-    return [
-        Commit(e["version"] + shift, int(e.get("timestamp", 0)), str(e.get("operation", "")), f)
-        for e, f in zip(entries, facts, strict=True)
-    ]
-
-
 def _chosen(schema: pa.Schema, columns: Sequence[str] | None, where: str) -> pa.Schema:
     for column in columns or ():
         if column not in schema.names:
@@ -272,9 +287,9 @@ def _chosen(schema: pa.Schema, columns: Sequence[str] | None, where: str) -> pa.
     return schema if columns is None else pa.schema([schema.field(name) for name in columns])
 
 
-def _facts_of(entry: Mapping[str, object]) -> dict[str, object]:
+def _facts_of(info: Mapping[str, object]) -> dict[str, object]:
     try:
-        facts = json.loads(str(entry.get("userMetadata", "")))
+        facts = json.loads(str(info.get("userMetadata", "")))
     except ValueError:
         return {}
     return facts if isinstance(facts, dict) and {"version", "rows", "sha256"} <= facts.keys() else {}
@@ -283,7 +298,8 @@ def _facts_of(entry: Mapping[str, object]) -> dict[str, object]:
 def told(error: Exception, what: str) -> NoriaError:
     """What an error of delta-rs means: the store does not answer, or what lies there is damaged or gone."""
     line = (str(error).splitlines() or [type(error).__name__])[0]
-    if any(sign in str(error) for sign in _OUT_OF_REACH):
+    gone = "not found" in str(error) or "404" in str(error)
+    if not gone and any(sign in str(error) for sign in _OUT_OF_REACH):
         return OutsideError(f"{what}: the store does not answer ({line}); try again.", retry_helps=True)
     if any(sign in str(error) for sign in _FULL):
         return OutsideError(f"{what}: the disk refuses ({line}); free space and try again.", retry_helps=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
@@ -14,6 +15,9 @@ from noria.stores.lake.tables import Tables, check_name
 
 R = TypeVar("R")
 Mode = Literal["append", "replace"]
+
+FROZEN = "frozen basket"
+"""The reason of the pin that makes a table one that only grows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +115,15 @@ class Lake(Tables):
         where = f"{kind.kind}/{name}"
         check_name(name)
         kind.check(rows, where)
+        if change.mode == "replace" and self._frozen(kind.kind, name):
+            raise StateError(f"{kind.kind} {name} is a frozen basket: rows can be added to it, and none changed.")
         if not rows and name not in self.names(kind.kind):
             raise DataError([Problem(where, None, None, "there are no rows to make a table of.")])
         return transaction(lambda: self._attempt(kind, name, rows, change), where)
+
+    def _frozen(self, kind: str, name: str) -> bool:
+        pins = [path for path in self.objects.names("_pins") if path.startswith(f"_pins/{kind}.{name}.")]
+        return any(json.loads(self.objects.read(path))["why"] == FROZEN for path in pins if path.endswith(".json"))
 
     def _attempt(self, kind: TableKind[R], name: str, rows: Sequence[R], change: _Change) -> DataVersion:
         place = self.place(kind.kind, name)
@@ -127,7 +137,7 @@ class Lake(Tables):
             present = kind.from_arrow(read_rows(place, table))
             fresh = _fresh(kind, name, present, rows)
             if not fresh and before > 0:
-                return self._facts(kind.kind, name, table, before)
+                return self._facts(kind.kind, name, before)
             after = [*present, *fresh]
         made = DataVersion(kind.kind, name, before + 1, len(after), kind.sha256(after))
         facts = {

@@ -14,7 +14,7 @@ from deltalake import DeltaTable
 
 from noria.errors import NotFound, StateError, UsageError
 from noria.records import DataVersion
-from noria.stores.lake.delta import Commit, Place, commits, read_batches, read_rows
+from noria.stores.lake.delta import Commit, Place, read_batches, read_rows
 from noria.stores.lake.digest import NOTHING, as_hex, digests, total
 from noria.stores.lake.incoming import Rows
 from noria.stores.lake.kinds import KINDS
@@ -22,7 +22,6 @@ from noria.stores.lake.writing import TableChange, TableWriter, Written
 from noria.stores.objects import open_objects
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-_SLACK = 8  # commits that others may add while a history is read
 
 
 class Tables:
@@ -46,8 +45,7 @@ class Tables:
         Raises:
             NotFound: no such table. UsageError: no such version or column. StateError: its files are damaged or gone.
         """
-        table = self.opened(kind, name)
-        made = self._facts(kind, name, table, _in_range(table, kind, name, version))
+        made = self._facts(kind, name, _in_range(self.opened(kind, name), kind, name, version))
         return made, read_rows(self.place(kind, name), made.version, columns)
 
     def scan_table(
@@ -62,8 +60,7 @@ class Tables:
             columns: None = all.
             where: a condition in SQL (DataFusion's), "" = all rows.
         """
-        table = self.opened(kind, name)
-        made = self._facts(kind, name, table, _in_range(table, kind, name, version))
+        made = self._facts(kind, name, _in_range(self.opened(kind, name), kind, name, version))
         return made, read_batches(self.place(kind, name), made.version, columns, where)
 
     def write_table(
@@ -120,9 +117,7 @@ class Tables:
         change = TableChange(
             mode, note, time_ms, tuple(keys), deletes, full, expect, tuple(inputs), code or {}, once, check
         )  # fmt: skip
-        writer = TableWriter(
-            self.place(kind, name), kind, name, lambda table, version: self._facts(kind, name, table, version)
-        )
+        writer = TableWriter(self.place(kind, name), kind, name, lambda version: self._facts(kind, name, version))
         return writer.write(rows, change)
 
     def resolve(self, kind: str, ref: str) -> DataVersion:
@@ -134,8 +129,8 @@ class Tables:
         name, at, number = ref.partition("@")
         if at and not (number.isascii() and number.isdecimal()):
             raise UsageError(f"{ref!r} is no reference to data: write NAME or NAME@VERSION, e.g. {name or 'bank'}@3.")
-        table = self.opened(kind, name)
-        return self._facts(kind, name, table, _in_range(table, kind, name, int(number) if at else None))
+        version = _in_range(self.opened(kind, name), kind, name, int(number) if at else None)
+        return self._facts(kind, name, version)
 
     def tables(self) -> list[DataVersion]:
         """The latest version of each table, in order of kind and name."""
@@ -167,7 +162,7 @@ class Tables:
 
     def commits(self, kind: str, name: str) -> list[Commit]:
         """The commits of a table that made its versions, newest first, each with all its facts."""
-        return [made for made in commits(self.opened(kind, name)) if made.version > 0]
+        return list(self.place(kind, name).commits(self.opened(kind, name).version()))
 
     def verify(self, data: DataVersion) -> bool:
         """Reads the rows of a version again and says whether they are what `data` says: same count, same sha256."""
@@ -212,11 +207,10 @@ class Tables:
             raise NotFound(f"{kind} table", name, known, "'noria data list' shows all tables.")
         return table
 
-    def _facts(self, kind: str, name: str, table: DeltaTable, version: int) -> DataVersion:
+    def _facts(self, kind: str, name: str, version: int) -> DataVersion:
         """Count and hash of a version: from its commit, or from its rows where another program made it."""
-        for made in commits(table, table.version() - version + 1 + _SLACK):
-            if made.version == version and made.facts:
-                return DataVersion(kind, name, version, int(str(made.facts["rows"])), str(made.facts["sha256"]))
+        if facts := self.place(kind, name).commit(version).facts:
+            return DataVersion(kind, name, version, int(str(facts["rows"])), str(facts["sha256"]))
         return self._computed(kind, name, version)
 
     def _computed(self, kind: str, name: str, version: int) -> DataVersion:

@@ -15,7 +15,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 
 from noria.errors import DataError, Problem, StateError, UsageError
 from noria.records import DataVersion
-from noria.stores.lake.delta import KEYS, Place, add_columns, commit_files, commits, told, transaction
+from noria.stores.lake.delta import KEYS, Place, add_columns, commit_files, told, transaction
 from noria.stores.lake.digest import NOTHING, Lanes, as_hex, from_hex, total
 from noria.stores.lake.incoming import Incoming, Rows, Staged, stage
 from noria.stores.lake.merging import Changes, Present, check_keys, compare, crowd, present_files, shown_key
@@ -57,10 +57,10 @@ class TableWriter:
         place: of the table.
         kind: its kind, for messages and versions.
         name: its name.
-        facts_of: count and hash of an opened table's version.
+        facts_of: count and hash of a version of the table.
     """
 
-    def __init__(self, place: Place, kind: str, name: str, facts_of: Callable[[DeltaTable, int], DataVersion]) -> None:
+    def __init__(self, place: Place, kind: str, name: str, facts_of: Callable[[int], DataVersion]) -> None:
         self._place, self._kind, self._name, self._facts_of = place, kind, name, facts_of
         self._where = f"{kind}/{name}"
         self._token = uuid.uuid4().hex
@@ -90,7 +90,7 @@ class TableWriter:
 
     def _attempt(self, staged: Staged, keys: Sequence[str], change: TableChange) -> Written:
         table = self._place.open() or self._place.create(staged.schema, keys)
-        if landed := self._landed(table):
+        if landed := self._landed():
             return landed
         if done := self._done_before(table, change):
             discard(self._place.objects, self._place.folder, staged.files)
@@ -100,7 +100,7 @@ class TableWriter:
             raise StateError(
                 f"{self._kind} {self._name} is at version {before}, not {change.expect.version}; read it again."
             )
-        held = self._facts_of(table, before) if before else DataVersion(self._kind, self._name, 0, 0, as_hex(NOTHING))
+        held = self._facts_of(before) if before else DataVersion(self._kind, self._name, 0, 0, as_hex(NOTHING))
         table = self._fitting(table, staged.schema, keys, held, change)
         present = present_files(table, self._where)
         if change.mode == "replace":
@@ -195,7 +195,12 @@ class TableWriter:
             return table
         made = self._made(table, held.rows, from_hex(held.sha256))
         facts = self._facts(Written(made, 0, 0, 0, held.rows), change) | {"operation": "columns", "write": ""}
-        add_columns(table, missing, facts)
+        try:
+            add_columns(table, missing, facts)
+        except CommitFailedError:
+            raise
+        except (DeltaError, OSError) as error:
+            raise told(error, f"the table {self._place.uri} cannot be written") from error
         return self._place.open() or table
 
     def _facts(self, result: Written, change: TableChange) -> dict[str, Any]:
@@ -217,10 +222,11 @@ class TableWriter:
     def _made(self, table: DeltaTable, rows: int, summed: Lanes, *, later: int = 1) -> DataVersion:
         return DataVersion(self._kind, self._name, table.version() + later, rows, as_hex(summed))
 
-    def _landed(self, table: DeltaTable) -> Written | None:
+    def _landed(self) -> Written | None:
         """The result of our last try, where its commit came through although the answer said otherwise or got lost."""
         hoped, spare = self._hoped, self._spare
-        if hoped is not None and any(made.facts.get("write") == self._token for made in commits(table, 100)):
+        # Our try was for one version: if that is not ours, somebody else was faster.
+        if hoped is not None and self._place.commit(hoped.version.version).facts.get("write") == self._token:
             return hoped
         self._hoped, self._spare = None, []
         discard(self._place.objects, self._place.folder, spare)
@@ -230,7 +236,11 @@ class TableWriter:
         """The result of an earlier write with the same `once`."""
         if change.once is None or table.transaction_version(change.once) is None:
             return None
-        made = next(c.facts for c in commits(table) if c.facts.get("once") == change.once and c.facts["write"])
+        made = next(
+            c.facts
+            for c in self._place.commits(table.version())
+            if c.facts.get("once") == change.once and c.facts["write"]
+        )
         version = DataVersion(self._kind, self._name, *(made[key] for key in ("version", "rows", "sha256")))  # type: ignore[arg-type]
         counts: Mapping[str, int] = made["counts"]  # type: ignore[assignment]
         return Written(version, counts["new"], counts["changed"], counts["deleted"], counts["same"])

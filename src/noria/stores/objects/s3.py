@@ -18,6 +18,9 @@ from urllib.parse import urlsplit
 from noria.errors import OutsideError, StateError, UsageError
 from noria.stores.objects.protocol import Entry
 
+TIMEOUT_S = 30.0
+"""How long one request may wait for an answer."""
+_TRIES = 5
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,62}")
 _GONE = {"NoSuchKey", "404", "NotFound"}
 _TAKEN = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409"}
@@ -39,7 +42,6 @@ class S3Objects:
 
     Args:
         uri: `s3://bucket/prefix`.
-        timeout_s: how long one request may wait for an answer.
 
     Raises:
         UsageError: the address is not of that form, or boto3 is missing.
@@ -47,7 +49,7 @@ class S3Objects:
         StateError: the store ignores conditional writes: two writers would lose each other's commits.
     """
 
-    def __init__(self, uri: str, *, timeout_s: float = 30.0) -> None:
+    def __init__(self, uri: str) -> None:
         parts = urlsplit(uri)
         if parts.scheme != "s3" or not _BUCKET.fullmatch(parts.netloc) or parts.query or parts.fragment:
             # The address is not repeated: somebody may have put credentials into it.
@@ -57,8 +59,7 @@ class S3Objects:
             )
         self._bucket, self._prefix = parts.netloc, parts.path.strip("/")
         self.uri = f"s3://{self._bucket}/{self._prefix}".rstrip("/")
-        self._timeout_s = timeout_s
-        self._client = _client(timeout_s)
+        self._client = _client()
         self._probe()
 
     def read(self, name: str) -> bytes:
@@ -111,9 +112,9 @@ class S3Objects:
         endpoint = str(self._client.meta.endpoint_url)
         options = {
             "AWS_REGION": str(self._client.meta.region_name or "us-east-1"),
-            "timeout": f"{self._timeout_s:g}s",
-            "max_retries": "5",
-            "retry_timeout": f"{max(1, round(4 * self._timeout_s))}s",
+            "timeout": f"{TIMEOUT_S:g}s",
+            "max_retries": str(_TRIES),
+            "retry_timeout": f"{max(1, round(4 * TIMEOUT_S))}s",
         }
         if not re.search(r"\.amazonaws\.com(\.cn)?$", endpoint):
             options["AWS_ENDPOINT_URL"] = endpoint
@@ -167,7 +168,7 @@ def _code(error: Any) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
-def _client(timeout_s: float) -> Any:
+def _client() -> Any:
     try:
         import boto3
         from botocore.config import Config
@@ -177,9 +178,9 @@ def _client(timeout_s: float) -> Any:
     # boto3 reads AWS_DEFAULT_REGION and the shared configuration, delta-rs and containers AWS_REGION.
     region = session.region_name or os.environ.get("AWS_REGION", "us-east-1")
     config = Config(
-        connect_timeout=min(10.0, timeout_s),
-        read_timeout=timeout_s,
-        retries={"mode": "standard", "total_max_attempts": 6},
+        connect_timeout=min(10.0, TIMEOUT_S),
+        read_timeout=TIMEOUT_S,
+        retries={"mode": "standard", "total_max_attempts": _TRIES},
         # Stores other than AWS know no checksum trailers, and no bucket as a part of the host's name.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",

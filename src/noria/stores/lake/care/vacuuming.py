@@ -6,7 +6,6 @@ half. What it and others would remove is kept in check by the table's properties
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from urllib.parse import unquote
 
@@ -86,12 +85,11 @@ def _lately(place: Place, latest: int, since_ms: int) -> set[str]:
     removed: set[str] = set()
     for version in range(latest, 0, -1):
         try:
-            lines = place.objects.read(f"{place.folder}/_delta_log/{version:020}.json").splitlines()
+            actions = place.log(version)
         except FileNotFoundError:
             raise StateError(
                 f"the log of {place.uri} lacks version {version}, so what may go cannot be told; nothing was removed."
             ) from None
-        actions = [json.loads(line) for line in lines if line.strip()]
         times = [int(a["commitInfo"]["timestamp"]) for a in actions if "timestamp" in a.get("commitInfo", {})]
         if times and max(times) < since_ms:
             break

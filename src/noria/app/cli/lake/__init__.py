@@ -1,0 +1,1 @@
+"""`noria lake`: care of the versioned tables."""
