@@ -36,6 +36,7 @@ _KEEP = {
     "delta.enableExpiredLogCleanup": "false",
     "delta.dataSkippingNumIndexedCols": "0",
 }
+_HOOKS = PostCommitHookProperties(cleanup_expired_logs=False)
 _TRIES = 50
 _OUT_OF_REACH = ("Generic S3 error", "error sending request", "HTTP error", "timed out", "Server returned")
 _FULL = ("No space left", "os error 28", "File too large", "os error 27")
@@ -181,14 +182,9 @@ def read_rows(place: Place, table: DeltaTable | int, columns: Sequence[str] | No
 
 
 def commit_files(
-    table: DeltaTable,
-    schema: pa.Schema,
-    *,
-    added: Sequence[DataFile],
-    removed: Mapping[str, int],
-    facts: Mapping[str, Any],
-    once: str | None,
-) -> None:
+    table: DeltaTable, schema: pa.Schema, *, added: Sequence[DataFile], removed: Mapping[str, int],
+    facts: Mapping[str, Any], once: str | None,
+) -> None:  # fmt: skip
     """Puts data files that are written already in, and takes others out, as one version over what was read.
 
     Args:
@@ -211,12 +207,8 @@ def commit_files(
         "append",
         schema,
         [],
-        commit_properties=CommitProperties(
-            custom_metadata={"userMetadata": json.dumps(facts, sort_keys=True)},
-            max_commit_retries=0,
-            app_transactions=[Transaction(once, 1)] if once else None,
-        ),
-        post_commithook_properties=PostCommitHookProperties(cleanup_expired_logs=False),
+        commit_properties=_once(facts, [Transaction(once, 1)] if once else None),
+        post_commithook_properties=_HOOKS,
     )
 
 
@@ -224,10 +216,8 @@ def add_columns(table: DeltaTable, fields: Sequence[pa.Field], facts: Mapping[st
     """A version with further columns, null in every row; the rows and so their hash stay what they were."""
     table.alter.add_columns(
         Schema.from_arrow(pa.schema(fields)).fields,
-        commit_properties=CommitProperties(
-            custom_metadata={"userMetadata": json.dumps(facts, sort_keys=True)}, max_commit_retries=0
-        ),
-        post_commithook_properties=PostCommitHookProperties(cleanup_expired_logs=False),
+        commit_properties=_once(facts),
+        post_commithook_properties=_HOOKS,
     )
 
 
@@ -240,7 +230,7 @@ def commit(
         table: what was read; must not be older than the newest version.
         data: the rows to add, or all rows.
         mode: add to the rows that are there, or put new ones in their place.
-        facts: kept with the commit as JSON, in the place that Spark and Databricks show; `version` must be in them.
+        facts: kept as JSON in the place that Spark and Databricks show; `version` must be in them.
 
     Raises:
         CommitFailedError: somebody else has committed since; nothing was changed.
@@ -253,11 +243,8 @@ def commit(
             mode=mode,
             # A table made before a field came to be takes the new column on; old rows have nothing there.
             schema_mode="merge",
-            # With even one retry delta-rs would rebase an append onto rows not seen here: keys twice, wrong sha256.
-            commit_properties=CommitProperties(
-                custom_metadata={"userMetadata": json.dumps(facts, sort_keys=True)}, max_commit_retries=0
-            ),
-            post_commithook_properties=PostCommitHookProperties(cleanup_expired_logs=False),
+            commit_properties=_once(facts),
+            post_commithook_properties=_HOOKS,
         )
     except CommitFailedError:
         raise
@@ -285,6 +272,11 @@ def _chosen(schema: pa.Schema, columns: Sequence[str] | None, where: str) -> pa.
         if column not in schema.names:
             raise NotFound(f"column of {where}", column, schema.names)
     return schema if columns is None else pa.schema([schema.field(name) for name in columns])
+
+
+def _once(facts: Mapping[str, object], transactions: list[Transaction] | None = None) -> CommitProperties:
+    # With even one retry delta-rs would rebase an append onto rows not seen here: keys twice, wrong sha256.
+    return CommitProperties({"userMetadata": json.dumps(facts, sort_keys=True)}, 0, transactions)
 
 
 def _facts_of(info: Mapping[str, object]) -> dict[str, object]:
