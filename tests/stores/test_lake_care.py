@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from noria.errors import NotFound, StateError, UsageError
@@ -47,6 +47,7 @@ def files(lake: Lake) -> set[str]:
 states = st.dictionaries(st.sampled_from("abcdefgh"), st.sampled_from("xyz"), min_size=1)
 
 
+@settings(max_examples=30, deadline=None)
 @given(before=states, after=states)
 def test_a_diff_is_that_of_two_dictionaries(tmp_path_factory, before, after):
     lake = Lake(tmp_path_factory.mktemp("lake"))
