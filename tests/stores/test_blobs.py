@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from noria.errors import OutsideError, StateError, UsageError
-from noria.stores.blobs import Blobs, write_file
+from noria.stores.blobs import Blobs
+from noria.stores.objects.local import write_file
 
 FILES = {"manifest.json": b"{}", "weights.safetensors": bytes(range(256))}
 

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from noria.errors import OutsideError, StateError, UsageError
+from noria.stores.objects import Objects, open_objects
+from noria.stores.objects.local import sync_folder, write_synced
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _ADDRESS = re.compile(r"[0-9a-f]{64}")
@@ -21,11 +23,12 @@ class Blobs:
     """Folders of files that are found by what they hold, and so cannot change unnoticed.
 
     Args:
-        root: the folder of the store; made at the first `put`.
+        root: a folder, made at the first `put`, or `s3://bucket/prefix`.
     """
 
     def __init__(self, root: str | Path) -> None:
-        self._root = Path(root)
+        self._objects: Objects = open_objects(root)
+        self._root = None if "://" in str(root) else Path(root)
 
     def put(self, files: Mapping[str, bytes]) -> str:
         """Keeps the files; once it returns they survive a crash. Keeping the same files again changes nothing.
@@ -39,7 +42,7 @@ class Blobs:
         Raises:
             UsageError: there are no files, or a name is not a plain file name.
             StateError: the files are kept already, but damaged.
-            OutsideError: the disk refuses.
+            OutsideError: the disk or the store refuses.
         """
         for name in files:
             if not _NAME.fullmatch(name):
@@ -47,19 +50,10 @@ class Blobs:
         if not files:
             raise UsageError("a bundle needs at least one file.")
         sha256 = _address(files)
-        home = self._root / sha256
-        if home.exists():
-            self.get(sha256)
-            return sha256
-        # One writer per name: two processes or threads that put the same files must not mix their parts.
-        part = self._root / f".part-{sha256[:16]}-{os.getpid()}-{threading.get_ident()}"
-        try:
-            self._write(part, home, files)
-        except OSError as error:
-            why = error.strerror or str(error)
-            raise OutsideError(f"the bundle cannot be written to {self._root}: {why}.", retry_helps=False) from error
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
+        if self._root is None:
+            self._put_objects(sha256, files)
+        elif not (self._root / sha256).exists():
+            self._put_folder(self._root, sha256, files)
         self.get(sha256)
         return sha256
 
@@ -69,52 +63,49 @@ class Blobs:
         Raises:
             UsageError: this is no address.
             StateError: nothing is kept there, or it is not what was put.
+            OutsideError: the store does not answer.
         """
         if not _ADDRESS.fullmatch(sha256):
             raise UsageError(f"{sha256!r} is no address of a bundle: 64 hexadecimal digits are wanted.")
-        home = self._root / sha256
+        home = f"{self._objects.uri}/{sha256}"
         try:
-            files = {path.name: path.read_bytes() for path in sorted(home.iterdir())}
-        except FileNotFoundError:
+            files = self._files(sha256)
+        except OutsideError as error:
+            if error.retry_helps:
+                raise
+            raise StateError(f"the bundle {home} cannot be read ({error})") from error
+        if not files:
             raise StateError(
-                f"the bundle {sha256} is missing from {self._root}; restore it from a backup, or train again."
-            ) from None
-        except OSError as error:
-            raise StateError(f"the bundle {home} cannot be read: {error.strerror or error}.") from error
-        if _address(files) != sha256:
-            held = ", ".join(files) or "no file"
+                f"the bundle {sha256} is missing from {self._objects.uri}; restore it from a backup, or train again."
+            )
+        if _address(files) != sha256 or (self._root is not None and self._objects.folders(sha256)):
             raise StateError(
-                f"the bundle {home} was changed after it was written (it holds {held}) and is not used; "
+                f"the bundle {home} was changed after it was written (it holds {', '.join(files)}) and is not used; "
                 "remove the folder, then restore it from a backup or train again."
             )
         return files
 
-    def _write(self, part: Path, home: Path, files: Mapping[str, bytes]) -> None:
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
+    def _files(self, sha256: str) -> dict[str, bytes]:
+        names = self._objects.names(sha256)
+        return {name.removeprefix(f"{sha256}/"): self._objects.read(name) for name in names}
+
+    def _put_objects(self, sha256: str, files: Mapping[str, bytes]) -> None:
+        """A crash leaves a part of the files, which is no bundle yet; the next `put` adds the rest."""
+        held = self._files(sha256)
         for name, data in files.items():
-            write_synced(part / name, data)
-        # Without these two the rename could be on disk before what it names.
-        _sync_folder(part)
+            if name not in held:
+                self._objects.write(f"{sha256}/{name}", data)
+
+    def _put_folder(self, root: Path, sha256: str, files: Mapping[str, bytes]) -> None:
+        # One writer per name: two processes or threads that put the same files must not mix their parts.
+        part = root / f".part-{sha256[:16]}-{os.getpid()}-{threading.get_ident()}"
         try:
-            part.rename(home)
-        except OSError:
-            if not home.exists():
-                raise
-            return  # somebody else put the same files in the meantime
-        _sync_folder(self._root)
-
-
-def write_file(path: Path, data: bytes) -> None:
-    """Writes a file whole or not at all, also through a crash; the folder is made where it is missing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
-    try:
-        write_synced(part, data)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+            _write(part, root / sha256, files)
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise OutsideError(f"the bundle cannot be written to {root}: {why}.", retry_helps=False) from error
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
 
 
 def _address(files: Mapping[str, bytes]) -> str:
@@ -122,17 +113,17 @@ def _address(files: Mapping[str, bytes]) -> str:
     return hashlib.sha256(json.dumps(listing, separators=(",", ":")).encode()).hexdigest()
 
 
-def write_synced(path: Path, data: bytes) -> None:
-    """Writes a file and waits until it is on disk."""
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_folder(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
+def _write(part: Path, home: Path, files: Mapping[str, bytes]) -> None:
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    for name, data in files.items():
+        write_synced(part / name, data)
+    # Without these two the rename could be on disk before what it names.
+    sync_folder(part)
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        part.rename(home)
+    except OSError:
+        if not home.exists():
+            raise
+        return  # somebody else put the same files in the meantime
+    sync_folder(home.parent)

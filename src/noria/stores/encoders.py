@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from noria.errors import NotFound, OutsideError, StateError, UsageError
-from noria.stores.blobs import write_synced
+from noria.stores.objects.local import write_synced
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _FACTS = "facts.json"

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from noria.errors import NotFound, StateError, UsageError
 from noria.records import Candidate, DataVersion
-from noria.stores.blobs import write_file
 from noria.stores.mlflow_client import dataset_inputs, log_batch, open_client, pages, sqlite_file, translated
+from noria.stores.objects.local import write_file
 
 if TYPE_CHECKING:
     from mlflow.entities import Run

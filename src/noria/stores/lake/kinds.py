@@ -1,4 +1,4 @@
-"""The kinds of table in the lake: Arrow schema, key, order, canonical form, and what a row must satisfy."""
+"""The kinds of records in the lake: Arrow schema, key, order, canonical form, and what a row must satisfy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import pyarrow as pa
 
-from noria.errors import DataError, Problem, UsageError
+from noria.errors import DataError, Problem
 from noria.records import Article, Example, StreamRow
 
 R = TypeVar("R")
@@ -190,14 +190,3 @@ KINDS: Mapping[str, TableKind[Any]] = {
     "articles": ARTICLES,
     "streams": STREAMS,
 }
-
-
-def kind_of(kind: str) -> TableKind[Any]:
-    """The kind of that name.
-
-    Raises:
-        UsageError: there is none.
-    """
-    if kind not in KINDS:
-        raise UsageError(f"there is no kind of table named {kind!r}: use {', '.join(KINDS)}.")
-    return KINDS[kind]

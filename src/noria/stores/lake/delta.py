@@ -1,0 +1,292 @@
+"""One Delta table by delta-rs: open, create, commit optimistically, tell its commits."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, TypeVar
+
+import pyarrow as pa
+from deltalake import (
+    CommitProperties,
+    DeltaTable,
+    PostCommitHookProperties,
+    QueryBuilder,
+    Schema,
+    Transaction,
+    write_deltalake,
+)
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.transaction import RemoveAction
+
+from noria.errors import NoriaError, NotFound, OutsideError, StateError
+from noria.stores.lake.digest import conform
+from noria.stores.lake.staging import DataFile
+from noria.stores.objects import Objects
+
+T = TypeVar("T")
+
+# Delta forgets history by itself, without any vacuum: at each checkpoint it deletes log entries older than 30 days.
+# Indexed columns would copy the first characters of texts into the log, where an erasure would have to find them.
+_KEEP = {
+    "delta.logRetentionDuration": "interval 36500 days",
+    "delta.deletedFileRetentionDuration": "interval 36500 days",
+    "delta.enableExpiredLogCleanup": "false",
+    "delta.dataSkippingNumIndexedCols": "0",
+}
+_TRIES = 50
+_OUT_OF_REACH = ("Generic S3 error", "error sending request", "HTTP error", "timed out", "Server returned")
+_FULL = ("No space left", "os error 28", "File too large", "os error 27")
+
+KEYS = "noria.keys"
+"""Property of a table: the columns that name a row, as a JSON list."""
+
+
+class Commit(NamedTuple):
+    """A commit of a table; `facts` is what `commit` was given, empty for a commit of another program."""
+
+    version: int
+    time_ms: int
+    operation: str
+    facts: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a table is: a folder of the lake."""
+
+    objects: Objects
+    folder: str
+
+    @property
+    def uri(self) -> str:
+        return f"{self.objects.uri}/{self.folder}"
+
+    def open(self, version: int | None = None) -> DeltaTable | None:
+        """The table at a version, or at its latest; None where there is none.
+
+        Raises:
+            StateError: its log is damaged, or the version is gone. OutsideError: the store does not answer.
+        """
+        try:
+            return DeltaTable(self.uri, version=version, storage_options=self.objects.options())
+        except TableNotFoundError:
+            return None
+        except (DeltaError, OSError) as error:
+            raise told(error, f"the table {self.uri} cannot be opened") from error
+
+    def at(self, version: int) -> DeltaTable:
+        """The table at a version.
+
+        Raises:
+            StateError: there is no table, its log is damaged, or the version is gone.
+        """
+        table = self.open(version)
+        if table is None:
+            raise StateError(f"there is no table {self.uri}.")
+        return table
+
+    def create(self, schema: pa.Schema, keys: Sequence[str] = ()) -> DeltaTable:
+        """An empty table that keeps its history for ever; the present one where somebody else was faster."""
+        own = {KEYS: json.dumps(list(keys))} if keys else {}
+        try:
+            # Without retries, or two that create at once would both succeed, the second as version 1 over the first.
+            return DeltaTable.create(
+                self.uri,
+                schema=schema,
+                mode="error",
+                configuration=_KEEP | own,
+                storage_options=self.objects.options(),
+                commit_properties=CommitProperties(max_commit_retries=0),
+                raise_if_key_not_exists=False,
+            )
+        except (DeltaError, OSError) as error:
+            table = self.open()
+            if table is None:
+                raise told(error, f"the table {self.uri} cannot be made") from error
+            return table
+
+
+def read_batches(
+    place: Place, table: DeltaTable | int, columns: Sequence[str] | None = None, where: str = ""
+) -> Iterator[pa.RecordBatch]:
+    """The rows of an opened table, or of a version of the table at a place, batch by batch, in no order.
+
+    Args:
+        place: of the table.
+        table: opened, or a version.
+        columns: which; None = all.
+        where: a condition in SQL (DataFusion's), "" = all rows.
+
+    Raises:
+        NotFound: no such column. StateError: log or files of the version are damaged or gone.
+        OutsideError: the store does not answer.
+    """
+    version = table if isinstance(table, int) else table.version()
+    what = f"version {version} of the table {place.uri} cannot be read"
+    try:
+        opened = place.at(table) if isinstance(table, int) else table
+        wanted = _chosen(pa.schema(opened.schema()), columns, place.folder)
+        names = ", ".join('"' + name.replace('"', '""') + '"' for name in wanted.names)
+        # Not `to_pyarrow_table`: threads of Arrow's dataset scan outlive it and now and then abort the process at its
+        # exit (apache/arrow issue 39862).
+        sql = f"SELECT {names} FROM rows" + (f" WHERE {where}" if where else "")
+        for batch in QueryBuilder().register("rows", opened).execute(sql):
+            yield conform(pa.record_batch(batch), wanted, place.folder)
+    except (NoriaError, GeneratorExit):
+        raise
+    except Exception as error:  # DataFusion raises plain `Exception` for files that are damaged or gone
+        raise told(error, what) from error
+
+
+def read_rows(place: Place, table: DeltaTable | int, columns: Sequence[str] | None = None) -> pa.Table:
+    """The same as one table in memory."""
+    batches = list(read_batches(place, table, columns))
+    if batches:
+        return pa.Table.from_batches(batches)
+    opened = place.at(table) if isinstance(table, int) else table
+    return _chosen(pa.schema(opened.schema()), columns, place.folder).empty_table()
+
+
+def commit_files(
+    table: DeltaTable,
+    schema: pa.Schema,
+    *,
+    added: Sequence[DataFile],
+    removed: Mapping[str, int],
+    facts: Mapping[str, Any],
+    once: str | None,
+) -> None:
+    """Puts data files that are written already in, and takes others out, as one version over what was read.
+
+    Args:
+        table: what was read; must not be older than the newest version.
+        schema: of the table.
+        added: files in the table's folder.
+        removed: files of the opened version, with their bytes.
+        facts: see `commit`.
+        once: id of the write, found by `transaction_version` from then on.
+
+    Raises:
+        CommitFailedError: somebody else has committed since, or the answer of the store got lost; see the facts of the
+            newest commits before trying again.
+    """
+    time_ms = int(facts["time_ms"])
+    actions: list[Any] = [file.added(time_ms) for file in added]
+    actions += [RemoveAction(name, True, time_ms, size=size) for name, size in removed.items()]
+    table.create_write_transaction(
+        actions,
+        "append",
+        schema,
+        [],
+        commit_properties=CommitProperties(
+            custom_metadata={"userMetadata": json.dumps(facts, sort_keys=True)},
+            max_commit_retries=0,
+            app_transactions=[Transaction(once, 1)] if once else None,
+        ),
+        post_commithook_properties=PostCommitHookProperties(cleanup_expired_logs=False),
+    )
+
+
+def add_columns(table: DeltaTable, fields: Sequence[pa.Field], facts: Mapping[str, Any]) -> None:
+    """A version with further columns, null in every row; the rows and so their hash stay what they were."""
+    table.alter.add_columns(
+        Schema.from_arrow(pa.schema(fields)).fields,
+        commit_properties=CommitProperties(
+            custom_metadata={"userMetadata": json.dumps(facts, sort_keys=True)}, max_commit_retries=0
+        ),
+        post_commithook_properties=PostCommitHookProperties(cleanup_expired_logs=False),
+    )
+
+
+def commit(
+    table: DeltaTable, data: pa.Table, *, mode: Literal["append", "overwrite"], facts: Mapping[str, object]
+) -> None:
+    """Adds one version to the table *as it was read*.
+
+    Args:
+        table: what was read; must not be older than the newest version.
+        data: the rows to add, or all rows.
+        mode: add to the rows that are there, or put new ones in their place.
+        facts: kept with the commit as JSON, in the place that Spark and Databricks show; `version` must be in them.
+
+    Raises:
+        CommitFailedError: somebody else has committed since; nothing was changed.
+    """
+    try:
+        write_deltalake(
+            # Not the path: a write by path is blind to what came in since the rows were read.
+            table,
+            data,
+            mode=mode,
+            # A table made before a field came to be takes the new column on; old rows have nothing there.
+            schema_mode="merge",
+            # With even one retry delta-rs would rebase an append onto rows not seen here: keys twice, wrong sha256.
+            commit_properties=CommitProperties(
+                custom_metadata={"userMetadata": json.dumps(facts, sort_keys=True)}, max_commit_retries=0
+            ),
+            post_commithook_properties=PostCommitHookProperties(cleanup_expired_logs=False),
+        )
+    except CommitFailedError:
+        raise
+    except (DeltaError, OSError) as error:
+        raise told(error, f"the table {table.table_uri} cannot be written") from error
+
+
+def transaction(change: Callable[[], T], what: str) -> T:
+    """Does `change` (open, read, `commit`), and does it again when somebody else was faster.
+
+    Raises:
+        OutsideError: somebody was always faster; trying again helps.
+    """
+    for attempt in range(_TRIES):
+        try:
+            return change()
+        except CommitFailedError:
+            # Doubling without chance is enough: of those who collide, one always gets through.
+            time.sleep(min(1.0, 0.01 * 2**attempt))
+    raise OutsideError(f"{what}: {_TRIES} tries, and somebody was always faster; try again later.", retry_helps=True)
+
+
+def commits(table: DeltaTable, limit: int | None = None) -> list[Commit]:
+    """The newest commits of a table, newest first; all for `limit` None.
+
+    delta-rs reads the newest commits of the *log* and numbers them down from the version of the *object*: when somebody
+    has committed in between, every number is wrong. Our commits carry their version, which sets the numbers right.
+    """
+    entries = table.history(limit)
+    facts = [_facts_of(entry) for entry in entries]
+    shift = next((int(str(f["version"])) - e["version"] for e, f in zip(entries, facts, strict=True) if f), 0)
+    return [
+        Commit(e["version"] + shift, int(e.get("timestamp", 0)), str(e.get("operation", "")), f)
+        for e, f in zip(entries, facts, strict=True)
+    ]
+
+
+def _chosen(schema: pa.Schema, columns: Sequence[str] | None, where: str) -> pa.Schema:
+    for column in columns or ():
+        if column not in schema.names:
+            raise NotFound(f"column of {where}", column, schema.names)
+    return schema if columns is None else pa.schema([schema.field(name) for name in columns])
+
+
+def _facts_of(entry: Mapping[str, object]) -> dict[str, object]:
+    try:
+        facts = json.loads(str(entry.get("userMetadata", "")))
+    except ValueError:
+        return {}
+    return facts if isinstance(facts, dict) and {"version", "rows", "sha256"} <= facts.keys() else {}
+
+
+def told(error: Exception, what: str) -> NoriaError:
+    """What an error of delta-rs means: the store does not answer, or what lies there is damaged or gone."""
+    line = (str(error).splitlines() or [type(error).__name__])[0]
+    if any(sign in str(error) for sign in _OUT_OF_REACH):
+        return OutsideError(f"{what}: the store does not answer ({line}); try again.", retry_helps=True)
+    if any(sign in str(error) for sign in _FULL):
+        return OutsideError(f"{what}: the disk refuses ({line}); free space and try again.", retry_helps=False)
+    return StateError(
+        f"{what} ({line}); a version that no pin holds goes with 'noria lake vacuum', else restore it from a backup."
+    )
