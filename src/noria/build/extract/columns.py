@@ -58,8 +58,6 @@ class Columns:
         for column, kind in self.types.items():
             if kind not in TYPES:
                 raise UsageError(f"{where}: column {column!r} has the type {kind!r}. {nearest(kind, TYPES)}")
-            if column == MORE or column.startswith("_") or column in RESULTS and column in self.carried:
-                raise UsageError(f"{where}: the column name {column!r} is Noria's own; give it another one with 'rename'.")
         roles = {"key": [self.key], "texts": list(self.texts), "updated": [self.updated], "time": [self.time]}
         for role, named in {**roles, "label": [self.label]}.items():
             for column in named:
@@ -70,6 +68,9 @@ class Columns:
                 raise UsageError(f"{where}: {role} = {column!r} must be of type time, not {self.types[column]}.")
         if not self.texts:
             raise UsageError(f"{where}: texts is empty: name the columns that make the text.")
+        for column in self.types:
+            if column == MORE or column.startswith("_") or (column in RESULTS and column in self.carried):
+                raise UsageError(f"{where}: the column name {column!r} is Noria's own; give it another by [source] rename.")
 
     @property
     def read_schema(self) -> pa.Schema:

@@ -100,7 +100,7 @@ def _fitting(kind: str, value: Any, where: str) -> Any:
             raise UsageError(f"{where} is a section.")
         return {k: tuple(v) if isinstance(v, list) else v for k, v in value.items()}
     if kind.startswith("Literal"):
-        allowed = re.findall(r'"(\w+)"', kind)
+        allowed = re.findall(r"['\"](\w+)['\"]", kind)
         if value not in allowed:
             raise UsageError(f"{where} = {value!r} is none of {', '.join(allowed)}.")
         return value

@@ -27,12 +27,15 @@ class SqlSource:
         query: a SELECT without a semicolon.
         cursor: column of the query that grows with each change; "" = every run reads everything.
         overlap_s: seconds that a time cursor goes back; a number goes back by nothing.
+        now_ms: UTC milliseconds; a row stamped later than this does not move the cursor, or all rows between would be
+            missed. None = every stamp is believed.
     """
 
-    def __init__(self, url: str, query: str, cursor: str = "", overlap_s: float = 300.0) -> None:
+    def __init__(self, url: str, query: str, cursor: str = "", overlap_s: float = 300.0, *, now_ms: int | None = None) -> None:
         if ";" in query:
             raise UsageError("the query holds a semicolon: write one SELECT, without the semicolon at its end.")
         self._url, self._query, self._cursor, self._overlap_s = url, query, cursor, overlap_s
+        self._now_ms = now_ms
 
     def describe(self) -> str:
         import sqlalchemy as sa
@@ -53,14 +56,12 @@ class SqlSource:
                 highest: Any = json.loads(since) if since else None
                 for rows in result.mappings().partitions(_PAGE_ROWS):
                     if self._cursor:
-                        seen = [v for r in rows if (v := r[self._cursor]) is not None]
-                        highest = max([*([highest] if highest is not None else []), *map(_plain, seen)], default=None)
-                    ordered = bool(self._cursor) and highest is not None
-                    yield Page([_row(r) for r in rows], cursor=json.dumps(highest) if ordered and not full else None)
+                        seen = [_stamp(v) for r in rows if (v := r[self._cursor]) is not None]
+                        told = [highest, *(v for v in seen if not self._ahead(v))]
+                        highest = max((v for v in told if v is not None), default=None)
+                    yield Page([_row(r) for r in rows], cursor=None if full or highest is None else json.dumps(highest))
                 if full and highest is not None:
                     yield Page(cursor=json.dumps(highest))
-        except sa.exc.NoSuchColumnError:
-            raise UsageError(f"the query gives no column {self._cursor!r} to go by.") from None
         except KeyError:
             raise UsageError(f"the query gives no column {self._cursor!r} to go by.") from None
         except sa.exc.OperationalError as error:
@@ -78,14 +79,40 @@ class SqlSource:
         return f"SELECT * FROM ({self._query}) AS rows_of_feed{where} ORDER BY {column}"  # noqa: S608 - the user's own query
 
     def _back(self, since: Any) -> Any:
-        if not isinstance(since, str):
+        """Where to start: a time goes back by the overlap, and is bound as what the column gave, text or time."""
+        if not isinstance(since, list):
             return since
-        try:
-            moment = dt.datetime.fromisoformat(since)
-        except ValueError:
-            return since
+        kind, text = since
+        moment = _moment(text)
+        if moment is None:
+            return text
         earlier = moment - dt.timedelta(seconds=self._overlap_s)
-        return earlier.isoformat(sep=" " if " " in since else "T", timespec="auto")
+        if kind == "time":
+            return earlier
+        shown = earlier.isoformat(sep=" " if " " in text else "T")
+        return shown.replace("+00:00", "Z") if text.endswith("Z") else shown
+
+    def _ahead(self, stamp: Any) -> bool:
+        """Whether a stamp lies in the future, as a skewed clock would write it."""
+        moment = _moment(stamp[1]) if isinstance(stamp, list) else None
+        if moment is None or self._now_ms is None:
+            return False
+        utc = moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment
+        return utc.timestamp() * 1000 > self._now_ms
+
+
+def _stamp(value: Any) -> Any:
+    """A cursor as JSON: numbers as they are, texts and times with what they were."""
+    if isinstance(value, str):
+        return ["text", value]
+    return ["time", value.isoformat()] if isinstance(value, dt.date) else _plain(value)
+
+
+def _moment(text: str) -> dt.datetime | None:
+    try:
+        return dt.datetime.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def _row(row: Mapping[str, Any]) -> dict[str, object]:
@@ -94,9 +121,7 @@ def _row(row: Mapping[str, Any]) -> dict[str, object]:
 
 def _plain(value: Any) -> Any:
     """What JSON knows, so that rows and cursors look alike whatever the driver gives."""
-    if isinstance(value, dt.datetime):
-        return value.isoformat()
-    if isinstance(value, dt.date):
+    if isinstance(value, dt.date):  # a datetime is one, too
         return value.isoformat()
     if isinstance(value, decimal.Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
