@@ -11,6 +11,8 @@ if [ -e "$stamp" ]; then
 fi
 echo "spark    Sail and PySpark in $folder (700 MB)"
 "${PYTHON:-.venv/bin/python}" -m venv "$folder"
+"$folder/bin/python" -m pip -qq --disable-pip-version-check --no-input install --require-hashes --no-deps \
+    -r requirements/runtime.lock
 "$folder/bin/python" -m pip -qq --disable-pip-version-check --no-input install \
-    "pysail>=0.7,<0.8" "pyspark[connect]>=4.1,<5" "pandas<3" pyarrow numpy py3langid deltalake
+    "pysail>=0.7,<0.8" "pyspark[connect]>=4.1,<5" "pandas<3"
 touch "$stamp"

@@ -24,7 +24,8 @@ COLUMNS = {
 def feed(**changes: Any) -> Feed:
     raw: dict[str, Any] = {
         "columns": COLUMNS, "key": "id", "texts": ["subject", "body"], "updated": "updated", "time": "created",
-        "label": "cat", "contract": {"max_quarantine_share": 0.9, "max_deleted_share": 0.9}, "full_refresh_days": 0,
+        "label": "cat", "contract": {"max_quarantine_share": 1.0, "max_deleted_share": 0.9, "min_rows": 0},
+        "full_refresh_days": 0,
     }  # fmt: skip
     return feed_of("tickets", raw | changes)
 

@@ -10,6 +10,7 @@ import signal
 import time
 
 import pytest
+from tests.build.pipeline.made_up_feed import Desk, feed, runs, source, ticket, write
 
 from noria.build import run_feed
 from noria.build.pipeline import publishing, run
@@ -17,7 +18,6 @@ from noria.build.pipeline.receipts import latest
 from noria.errors import OutsideError
 from noria.ports.source import Page
 from noria.stores.lake import Lake
-from tests.build.pipeline.made_up_feed import Desk, feed, runs, source, ticket, write
 
 
 def reasons_of(lake):

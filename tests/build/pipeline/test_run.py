@@ -6,12 +6,12 @@ import random
 
 import pyarrow.compute as pc
 import pytest
+from tests.build.pipeline.made_up_feed import COLUMNS, Desk, feed, source, ticket, write
 
 from noria.build import run_feed
 from noria.build.pipeline.receipts import receipts
 from noria.errors import UsageError
 from noria.stores.lake import Lake
-from tests.build.pipeline.made_up_feed import COLUMNS, Desk, feed, source, ticket, write
 
 
 def rows_of(lake, receipt, kind):

@@ -46,7 +46,7 @@ def decide(rows: pa.Table, rules: Rules) -> pa.Table:
         stays &= ~twice
     near = np.full(len(rows), -1, np.int64)
     if rules.near != "off":
-        near = _near(rows, stays, rank, by_rank, rules.near_similarity)
+        near = _near(rows, stays, rank, rules.near_similarity)
     if rules.near == "reject":
         _tell(reason, detail, near >= 0, "near_duplicate", ids, by_rank, near)
         near[:] = -1
@@ -126,7 +126,7 @@ def _codes(values: pa.ChunkedArray) -> Ints:
     return np.asarray(encoded.indices.to_numpy(zero_copy_only=False), np.int64)
 
 
-def _near(rows: pa.Table, stays: Bools, rank: Ints, by_rank: Ints, least: float) -> Ints:
+def _near(rows: pa.Table, stays: Bools, rank: Ints, least: float) -> Ints:
     """Rank of the earlier row that each is a near duplicate of, -1 for none."""
     near = np.full(len(rows), len(rows), np.int64)
     where = np.flatnonzero(stays & pc.is_valid(rows["signature"]).to_numpy())

@@ -27,19 +27,20 @@ for _byte in range(256):
         _FOLDED[_byte] = ord(chr(_byte).lower())
     elif _byte >= 128:
         _FOLDED[_byte] = _byte
-_IS_WORD = _FOLDED > 0
 _STARTS_ALONE = np.zeros(256, bool)
 _STARTS_ALONE[0xE3:0xEE] = True  # scripts without blanks: each character is a word
 _KEEP = np.array([(1 << (8 * n)) - 1 for n in range(8)] + [2**64 - 1], np.uint64)
 
 
 def signatures(texts: pa.Array) -> pa.Array:
-    """48 bytes for each text, null for a null or for fewer than three shingles; 24 slots of 16 bits, in 6 bands of 4."""
+    """48 bytes for each text: 24 slots of 16 bits, in 6 bands of 4; null for fewer than three shingles."""
     rows, words = _words(texts)
     if len(words) < 3:
         return pa.nulls(len(texts), pa.binary())
     whole = rows[2:] == rows[:-2]
-    shingles = _mixed(words[:-2] * np.uint64(0x9E3779B97F4A7C15) + words[1:-1] * np.uint64(0xC2B2AE3D27D4EB4F) + words[2:])
+    shingles = _mixed(
+        words[:-2] * np.uint64(0x9E3779B97F4A7C15) + words[1:-1] * np.uint64(0xC2B2AE3D27D4EB4F) + words[2:]
+    )
     shingles, rows = shingles[whole], rows[:-2][whole]
     slot = (shingles >> np.uint64(40)) % np.uint64(SLOTS)
     least = np.full(len(texts) * SLOTS, _EMPTY, np.uint32)
@@ -63,17 +64,19 @@ def slots(signature: pa.Array) -> npt.NDArray[np.uint16]:
 
 def _bytes(signature: Any) -> bytes:
     array = signature.combine_chunks() if isinstance(signature, pa.ChunkedArray) else signature
-    return array.cast(pa.binary(SIGNATURE_BYTES)).buffers()[1].to_pybytes()[
-        array.offset * 0 : len(array) * SIGNATURE_BYTES
-    ] if array.offset == 0 else b"".join(array.to_pylist())
+    return b"".join(array.to_pylist())
 
 
 def _words(texts: pa.Array) -> tuple[npt.NDArray[np.int64], U64]:
     """Row and hash of each word: its first 8 bytes in lower case, and its length."""
     texts = pa.concat_arrays([texts.fill_null("")])  # offsets from zero
     _, offset_buffer, data_buffer = texts.buffers()
-    offsets = np.frombuffer(offset_buffer, np.int32, len(texts) + 1).astype(np.int64) if len(texts) else np.zeros(1, np.int64)
-    raw = np.frombuffer(data_buffer, np.uint8, int(offsets[-1])) if data_buffer and offsets[-1] else np.zeros(0, np.uint8)
+    offsets = (
+        np.frombuffer(offset_buffer, np.int32, len(texts) + 1).astype(np.int64) if len(texts) else np.zeros(1, np.int64)
+    )
+    raw = (
+        np.frombuffer(data_buffer, np.uint8, int(offsets[-1])) if data_buffer and offsets[-1] else np.zeros(0, np.uint8)
+    )
     data = np.concatenate([_FOLDED[raw], np.zeros(8, np.uint8)])
     inside = data[:-8] > 0
     before = np.empty(len(inside), bool)
@@ -86,7 +89,9 @@ def _words(texts: pa.Array) -> tuple[npt.NDArray[np.int64], U64]:
     ends = ends_at[np.searchsorted(ends_at, starts, side="right")] if len(starts) else starts
     lengths = np.minimum(np.minimum(ends, bounds) - starts, 255)
     windows = np.ndarray((len(inside),), "<u8", data.tobytes(), strides=(1,))
-    hashes = (windows[starts] & _KEEP[np.minimum(lengths, 8)]) + lengths.astype(np.uint64) * np.uint64(0x632BE59BD9B4E019)
+    hashes = (windows[starts] & _KEEP[np.minimum(lengths, 8)]) + lengths.astype(np.uint64) * np.uint64(
+        0x632BE59BD9B4E019
+    )
     rows = np.searchsorted(offsets, starts, side="right") - 1
     return rows, _mixed(hashes)
 

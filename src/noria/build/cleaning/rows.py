@@ -1,4 +1,4 @@
-"""Cleaning row by row: a pure function from a batch of raw rows to a batch of prepared rows, the same on every engine."""
+"""Cleaning row by row: a pure function from raw to prepared batches, the same on every engine."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from noria.build.cleaning.columns import Columns
 from noria.build.cleaning.language import languages
 from noria.build.cleaning.near import signatures
 from noria.build.cleaning.rules import TEXT_RULES, Rules
 from noria.build.cleaning.texts import BY_NAME, TextRule, masked
-from noria.build.extract.columns import Columns
 
 _LETTER = re.compile(r"[^\W_]")
 _MASK = re.compile(r"\[[a-z]{2,10}\]")

@@ -1,7 +1,7 @@
-"""Text rules as pairs: a screen in Arrow that finds the texts it may concern, and the exact change in Python.
+r"""Text rules as pairs: a screen in Arrow that finds the texts it may concern, and the exact change in Python.
 
-Python's `re` and `unicodedata` answer alike on every engine, while Rust, Java and RE2 differ on `\\w` and `\\b`; so they
-alone decide, and RE2 only says where they need not look. A screen may let too many texts through, never too few.
+Python's `re` and `unicodedata` answer alike on every engine, while Rust, Java and RE2 differ on `\w` and `\b`; so
+they alone decide, and RE2 only says where they need not look. A screen may let too many texts through, never too few.
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ _TAGS = (
     "option|p|pre|s|samp|section|select|small|span|strike|strong|style|script|sub|summary|sup|table|tbody|td|textarea|tfoot|"
     "th|thead|title|tr|tt|u|ul|video|xml"
 )
-_INVISIBLE = re.compile(r"<(script|style|head|title)\b[^>]{0,2000}>.{0,100000}?</\1\s{0,20}>", re.IGNORECASE | re.DOTALL)
+_INVISIBLE = re.compile(
+    r"<(script|style|head|title)\b[^>]{0,2000}>.{0,100000}?</\1\s{0,20}>", re.IGNORECASE | re.DOTALL
+)
 _COMMENT = re.compile(r"<!--.{0,100000}?-->|<![A-Za-z][^>]{0,2000}>|<\?xml[^>]{0,2000}>", re.DOTALL)
 _BLOCK = re.compile(
     r"</?(?:br|p|div|li|ul|ol|tr|table|h[1-6]|blockquote|hr|section|article|header|footer|pre|dd|dt)\b[^<>]{0,2000}/?>",
@@ -52,7 +54,9 @@ def without_html(text: str) -> str:
     return html.unescape(text) if "&" in text else text
 
 
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\ufeff\ufffe\uffff]")
+_CONTROL = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\ufeff\ufffe\uffff]"
+)
 
 
 def normal(text: str) -> str:
@@ -98,11 +102,13 @@ BY_NAME = {
     "mail": TextRule(
         "mail",
         _foreign_or(
-            r"(?m)^[^\S\n]*>|(?i:wrote|schrieb|escribi|crit|scritto)|-{2,}|_{5,}|(?i:sent from|gesendet von|get outlook)"
-            r"|(?i:^from:|^von:|^de:)"
+            r"(?m)^[^\S\n]*>|(?i:wrote|schrieb|escribi|crit|scritto)|-{2,}|_{5,}"
+            r"|(?i:sent from|gesendet von|get outlook)|(?i:^from:|^von:|^de:)"
         ),
         without_mail,
     ),
-    "whitespace": TextRule("whitespace", _foreign_or("[\t\r\x0b\x0c\x1c-\x1f]|  |\n\n\n| \n|\n |^\\s|\\s$|^ | $"), tidy),
+    "whitespace": TextRule(
+        "whitespace", _foreign_or("[\t\r\x0b\x0c\x1c-\x1f]|  |\n\n\n| \n|\n |^\\s|\\s$|^ | $"), tidy
+    ),
     "redact": TextRule("redact", _foreign_or(_MAY_HOLD), masked),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import math
@@ -11,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from noria.build.extract.columns import MORE, Columns
+from noria.build.cleaning.columns import MORE, Columns
 from noria.build.parsing import FieldFault, to_ms
 from noria.ports.source import BrokenRecord, Page
 
@@ -41,7 +42,10 @@ def broken_rows(broken: Sequence[BrokenRecord], columns: Columns, mask: Callable
 
     `mask` takes personal data out of what is shown of the record.
     """
-    keys = [f"broken-{hashlib.sha256(f'{b.where}|{b.fault}|{b.raw}'.encode('utf-8', 'replace')).hexdigest()[:20]}" for b in broken]
+    keys = [
+        f"broken-{hashlib.sha256(f'{b.where}|{b.fault}|{b.raw}'.encode('utf-8', 'replace')).hexdigest()[:20]}"
+        for b in broken
+    ]
     table = pa.table(
         {
             columns.key: pa.array(keys, pa.string()),
@@ -69,7 +73,7 @@ def _of_table(table: pa.Table, columns: Columns) -> tuple[dict[str, pa.Array], l
     good = np.ones(len(table), bool)
     broken: list[BrokenRecord] = []
 
-    def spoil(at: int, column: str, detail: str) -> None:
+    def spoil(at: int, detail: str, *, column: str) -> None:
         if good[at]:
             good[at] = False
             broken.append(_broken(values[columns.key][at].as_py(), column, detail))
@@ -77,10 +81,10 @@ def _of_table(table: pa.Table, columns: Columns) -> tuple[dict[str, pa.Array], l
     key = pc.cast(values[columns.key], pa.string())
     values[columns.key] = key
     for at in np.flatnonzero(pc.fill_null(pc.equal(pc.binary_length(key), 0), True).to_numpy(zero_copy_only=False)):
-        spoil(int(at), columns.key, "the key is missing")
+        spoil(int(at), "the key is missing", column=columns.key)
     for column, kind in columns.types.items():
         if kind == "time":
-            values[column] = _times(values[column], lambda at, why, c=column: spoil(at, c, why))
+            values[column] = _times(values[column], functools.partial(spoil, column=column))
     if not broken:
         return values, broken, []
     keep = pa.array(good)
@@ -169,7 +173,7 @@ def _float(value: object) -> float | None:
     if isinstance(value, str) and not value.strip():
         return None
     if isinstance(value, bool):
-        raise ValueError(f"{value!r} is no number")
+        raise ValueError(f"{value!r} is no number")  # noqa: TRY004 - told like other values that do not fit
     try:
         return float(str(value))
     except ValueError:

@@ -1,4 +1,4 @@
-"""What the raw table knows of each key: the newest load, time of change, fingerprint; and what incoming rows are to it."""
+"""What the raw table knows of each key, and what incoming rows are to that: new, changed, unchanged or stale."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from noria.build.extract.columns import Columns
+from noria.build.cleaning.columns import Columns
 from noria.errors import NotFound
 from noria.records import DataVersion
 from noria.stores.lake import Lake

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
+from noria.build.cleaning.columns import MORE, Columns
 from noria.build.cleaning.rows import mask_raw, shown
-from noria.build.extract.columns import MORE, Columns
 from noria.build.extract.conforming import broken_rows, conform, with_fingerprint
 from noria.build.extract.known import Known, read_known, sort_out
 from noria.errors import DataError, NotFound, Problem, StateError

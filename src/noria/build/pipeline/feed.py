@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from noria.build.cleaning.columns import Columns
 from noria.build.cleaning.rows import RowCleaner
 from noria.build.cleaning.rules import Rules
 from noria.build.contracts.contract import Contract
-from noria.build.extract.columns import Columns
 from noria.errors import UsageError, nearest
 
 T = TypeVar("T")
@@ -104,7 +104,7 @@ def _fitting(kind: str, value: Any, where: str) -> Any:
         if value not in allowed:
             raise UsageError(f"{where} = {value!r} is none of {', '.join(allowed)}.")
         return value
-    wanted = {"bool": bool, "int": int, "float": (int, float), "str": str}[kind]
+    wanted: tuple[type, ...] = {"bool": (bool,), "int": (int,), "float": (int, float), "str": (str,)}[kind]
     if not isinstance(value, wanted) or (isinstance(value, bool) and kind != "bool"):
         raise UsageError(f"{where} = {value!r} is not of type {kind}.")
     return value

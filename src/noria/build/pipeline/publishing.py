@@ -151,7 +151,9 @@ class Publisher:
         where = f"_load > {mark}" if mark else ""
         plain = not known.deleted.any() and known.version.rows == len(known.ids)
         try:
-            _, batches = self.lake.scan_table("raw", self.feed.name, known.version.version, columns=schema.names, where=where)
+            _, batches = self.lake.scan_table(
+                "raw", self.feed.name, known.version.version, columns=schema.names, where=where
+            )
         except NotFound:
             return
         for batch in batches:
@@ -187,11 +189,13 @@ class Publisher:
                 rows = iter(())
             else:
                 continue
-            self._store(kind, pa.RecordBatchReader.from_batches(self._schema, rows), "replace", {"why": "put back"}, now)
+            self._store(
+                kind, pa.RecordBatchReader.from_batches(self._schema, rows), "replace", {"why": "put back"}, now
+            )
 
     def _merge(
-        self, kind: str, version: DataVersion | None, batches: list[pa.RecordBatch], leaves: pa.Array, there: pa.ChunkedArray,
-        known: Known,
+        self, kind: str, version: DataVersion | None, batches: list[pa.RecordBatch], leaves: pa.Array,
+        there: pa.ChunkedArray, known: Known,
     ) -> DataVersion | None:  # fmt: skip
         """Upserts rows, and takes out those that left for the other table or altogether."""
         comes = pa.concat_arrays([b["id"] for b in batches]) if batches else pa.array([], pa.string())

@@ -1,7 +1,7 @@
 """Receipts: one row per run in the lake, and the point at which a run becomes visible as a whole.
 
-The clean and the quarantine table are two tables; a run is published by the receipt that names both versions. A run that
-died between the two left versions that no receipt names, and the next one puts them back.
+The clean and the quarantine table are two tables; a run is published by the receipt that names both versions. A run
+that died between the two left versions that no receipt names, and the next one puts them back.
 """
 
 from __future__ import annotations
@@ -38,8 +38,7 @@ class FeedReceipt:
         status: "published", "unchanged" (nothing new), or "refused" by the contract: then `message` says why.
         full: whether everything was read.
         source: what was read.
-        counts: read = new + changed + unchanged + stale + repeated; deleted; kept and quarantined of these rows; rows of
-            the clean and quarantine table.
+        counts: read = new + changed + unchanged + stale + repeated; deleted; rows of the clean and quarantine table.
         reasons: why rows are in the quarantine table → how many.
         rules: text rule → rows that it changed in this run.
         raw, clean, quarantine: the versions that are in force; None = there is no such table yet.

@@ -118,7 +118,10 @@ def _made(publisher: Publisher, known: Known, last: FeedReceipt | None, mark: in
 
 
 def _told(lake: Lake, feed: Feed, run: FeedReceipt, version: DataVersion) -> FeedReceipt:
-    rows = {"clean_rows": run.clean.rows if run.clean else 0, "quarantine_rows": run.quarantine.rows if run.quarantine else 0}
+    rows = {
+        "clean_rows": run.clean.rows if run.clean else 0,
+        "quarantine_rows": run.quarantine.rows if run.quarantine else 0,
+    }
     run = replace(run, counts={**run.counts, **rows})
     keep(lake, feed.name, run, expect=version)
     return run

@@ -139,7 +139,5 @@ class FileSource:
 def _format(name: str) -> str:
     ending = next((e for e in (name.lower().removesuffix(".gz")[-n:] for n in (4, 6, 7, 8)) if e in _FORMATS), None)
     if ending is None:
-        raise UsageError(
-            f"{name}: unknown format. Name it .jsonl, .csv, .tsv or .parquet, each also with .gz behind."
-        )
+        raise UsageError(f"{name}: unknown format. Name it .jsonl, .csv, .tsv or .parquet, each also with .gz behind.")
     return _FORMATS[ending]

@@ -43,9 +43,7 @@ def _fast(block: Block, schema: pa.Schema) -> Page | None:
     options = pj.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error")
     data = block.data.removeprefix(b"\xef\xbb\xbf") if block.first_line == 1 else block.data
     try:
-        table = pj.read_json(
-            io.BytesIO(data), pj.ReadOptions(use_threads=False, block_size=len(data) + 1), options
-        )
+        table = pj.read_json(io.BytesIO(data), pj.ReadOptions(use_threads=False, block_size=len(data) + 1), options)
         table.validate(full=True)  # texts are UTF-8
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return None
@@ -64,7 +62,8 @@ def _slow(name: str, block: Block, reading: Reading) -> Page:
             value = json.loads(text)
             foreign += other
             if not isinstance(value, dict):
-                raise ValueError("not a JSON object with named fields")  # noqa: TRY004 - told like a broken line
+                broken.append(_broken(name, number, ValueError("not a JSON object with named fields"), line))
+                continue
         except (ValueError, RecursionError) as error:
             broken.append(_broken(name, number, error, line))
             continue
@@ -130,7 +129,9 @@ def parquet(name: str, stream: BinaryIO, schema: pa.Schema, reading: Reading) ->
             if table.schema.names == schema.names and table.schema.types == schema.types and not reading.rename:
                 yield Page(table)
             else:
-                yield Page([renamed({k: v for k, v in r.items() if v is not None}, reading.rename) for r in table.to_pylist()])
+                yield Page(
+                    [renamed({k: v for k, v in r.items() if v is not None}, reading.rename) for r in table.to_pylist()]
+                )
     except (pa.ArrowInvalid, OSError) as error:
         raise UsageError(f"{name} is not a readable Parquet file ({str(error).splitlines()[0]}).") from None
 

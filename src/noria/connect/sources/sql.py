@@ -31,7 +31,9 @@ class SqlSource:
             missed. None = every stamp is believed.
     """
 
-    def __init__(self, url: str, query: str, cursor: str = "", overlap_s: float = 300.0, *, now_ms: int | None = None) -> None:
+    def __init__(
+        self, url: str, query: str, cursor: str = "", overlap_s: float = 300.0, *, now_ms: int | None = None
+    ) -> None:
         if ";" in query:
             raise UsageError("the query holds a semicolon: write one SELECT, without the semicolon at its end.")
         self._url, self._query, self._cursor, self._overlap_s = url, query, cursor, overlap_s
@@ -59,7 +61,9 @@ class SqlSource:
                         seen = [_stamp(v) for r in rows if (v := r[self._cursor]) is not None]
                         told = [highest, *(v for v in seen if not self._ahead(v))]
                         highest = max((v for v in told if v is not None), default=None)
-                    yield Page([_row(r) for r in rows], cursor=None if full or highest is None else json.dumps(highest))
+                    yield Page(
+                        [_row(dict(r)) for r in rows], cursor=None if full or highest is None else json.dumps(highest)
+                    )
                 if full and highest is not None:
                     yield Page(cursor=json.dumps(highest))
         except KeyError:

@@ -88,9 +88,7 @@ def run(
     with opened(ctx, home) as (place, stores):
         feed, time_ms = read_feed(place, name), now_ms()
         source = None if staged else open_source(place, stores, feed.source, time_ms)
-        receipt = run_feed(
-            stores.lake, feed, source, time_ms=time_ms, code=code_facts(), full=full, rebuild=rebuild
-        )
+        receipt = run_feed(stores.lake, feed, source, time_ms=time_ms, code=code_facts(), full=full, rebuild=rebuild)
     show(receipt, as_json=as_json, text=_told(name, receipt))
     if receipt.status == "refused":
         raise DataError([Problem(f"feed {name}", None, None, f"run {receipt.run} was refused.")])
@@ -122,9 +120,7 @@ def status(ctx: click.Context, name: str, limit: int, home: str | None, as_json:
 @click.option("--limit", default=20, show_default=True, help="Rows to show.")
 @home_options
 @click.pass_context
-def quarantine(
-    ctx: click.Context, name: str, reason: str | None, limit: int, home: str | None, as_json: bool
-) -> None:
+def quarantine(ctx: click.Context, name: str, reason: str | None, limit: int, home: str | None, as_json: bool) -> None:
     """Show rows that were set aside, and why."""
     from noria.build.pipeline.receipts import latest
 
@@ -137,7 +133,9 @@ def quarantine(
             _, batches = stores.lake.scan_table("quarantine", name, at.version, columns=columns)
             found = (row for batch in batches for row in batch.to_pylist())
             rows = sorted((r for r in found if reason in (None, r["reason"])), key=lambda r: str(r["id"]))[:limit]
-    shown = [(r["id"], r["reason"], str(r["detail"] or "")[:60], str(r["text"] or "")[:50].replace("\n", " ")) for r in rows]
+    shown = [
+        (r["id"], r["reason"], str(r["detail"] or "")[:60], str(r["text"] or "")[:50].replace("\n", " ")) for r in rows
+    ]
     reasons = dict(last.reasons) if last else {}
     text = "\n".join(f"{n:>8}  {why}" for why, n in reasons.items()) or "Nothing is in quarantine."
     show(
@@ -150,5 +148,7 @@ def quarantine(
 def _told(name: str, r: FeedReceipt) -> str:
     counts = ", ".join(f"{n} {key}" for key, n in r.counts.items() if n and not key.endswith("_rows"))
     head = f"feed {name}, run {r.run}: {r.status}{' (full)' if r.full else ''}; {counts or 'nothing read'}"
-    tables = ", ".join(f"{kind} {v.ref} ({v.rows} rows)" for kind, v in (("clean", r.clean), ("quarantine", r.quarantine)) if v)
+    tables = ", ".join(
+        f"{kind} {v.ref} ({v.rows} rows)" for kind, v in (("clean", r.clean), ("quarantine", r.quarantine)) if v
+    )
     return "\n".join(line for line in (head, tables, r.message) if line)

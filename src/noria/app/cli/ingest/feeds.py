@@ -101,12 +101,16 @@ def _roles(rows: Sequence[Mapping[str, Any]], types: Mapping[str, str]) -> dict[
     every = [c for c in types if all(r.get(c) is not None for r in rows)]
     unique = [c for c in every if types[c] in ("int", "name") and len({str(r[c]) for r in rows}) == len(rows)]
     # a row that changed comes twice, so that a key by name need not be unique
-    by_name = [c for c in every if types[c] in ("int", "name") and re.search(r"(^|_)(id|key|number)$|id$", c, re.IGNORECASE)]
+    by_name = [
+        c for c in every if types[c] in ("int", "name") and re.search(r"(^|_)(id|key|number)$|id$", c, re.IGNORECASE)
+    ]
     key = next(iter([*by_name, *unique]), "")
     texts = [c for c, t in types.items() if t == "text"]
     if not key or not texts:
         lacking = "be the key (never absent, no value twice)" if not key else "be the text (several words)"
-        raise UsageError(f"no column can {lacking}; there are {', '.join(types)}. Write the feed's file by hand (docs/ingest.md).")
+        raise UsageError(
+            f"no column can {lacking}; there are {', '.join(types)}. Write the feed's file by hand (docs/ingest.md)."
+        )
     roles: dict[str, object] = {"key": key, "texts": texts}
     for role, pattern, kinds in (
         ("updated", "updat|modif|changed", ("time",)),
@@ -121,8 +125,12 @@ def _roles(rows: Sequence[Mapping[str, Any]], types: Mapping[str, str]) -> dict[
 def _toml(settings: Mapping[str, Any], types: Mapping[str, str], roles: Mapping[str, object]) -> str:
     lines = ["# A feed of Noria, drafted from its first rows: read it before the first run (docs/ingest.md)."]
     lines += [f"{role} = {json.dumps(value, ensure_ascii=False)}" for role, value in roles.items()]
-    lines += ["", "# text: written by people; name: a code; person: kept as a pseudonym; int, float, bool, time", "[columns]"]
+    lines += [
+        "",
+        "# text: written by people; name: a code; person: kept as a pseudonym; int, float, bool, time",
+        "[columns]",
+    ]
     lines += [f"{json.dumps(c, ensure_ascii=False)} = {json.dumps(t)}" for c, t in types.items()]
     lines += ["", "[source]", *(f"{k} = {json.dumps(v, ensure_ascii=False)}" for k, v in settings.items())]
-    lines += ["", "[rules]", "# languages = [\"en\"]", "", "[contract]", "max_quarantine_share = 0.02", ""]
+    lines += ["", "[rules]", '# languages = ["en"]', "", "[contract]", "max_quarantine_share = 0.02", ""]
     return "\n".join(lines)

@@ -70,7 +70,9 @@ class Columns:
             raise UsageError(f"{where}: texts is empty: name the columns that make the text.")
         for column in self.types:
             if column == MORE or column.startswith("_") or (column in RESULTS and column in self.carried):
-                raise UsageError(f"{where}: the column name {column!r} is Noria's own; give it another by [source] rename.")
+                raise UsageError(
+                    f"{where}: the column name {column!r} is Noria's own; give it another by [source] rename."
+                )
 
     @property
     def read_schema(self) -> pa.Schema:
