@@ -32,6 +32,7 @@ class Staged:
     counts: Counter[str] = field(default_factory=Counter)
     complete: bool = False
     """Whether everything that exists was read."""
+    cursor: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,24 +55,30 @@ class Stager:
     masked: bool
     max_deleted_share: float
 
-    def cursor(self) -> str | None:
-        """Where the last reading ended."""
+    def cursor(self, told: str | None, at: int) -> str | None:
+        """Where the last reading ended.
+
+        Args:
+            told: what the last run said at its end; a reading without news leaves no commit.
+            at: version of the raw table then; a newer one was left by a run that did not end, and knows better.
+        """
         try:
             history = self.lake.history("raw", self.name)
+            if told and at == history[0]["version"]:
+                return told
         except NotFound:
             return None
         notes = (made["note"] for made in history)
         return next((str(n["cursor"]) for n in notes if isinstance(n, Mapping) and n.get("cursor")), None)
 
-    def stage(self, source: Source, *, full: bool) -> Staged:
-        """Reads what is new, or everything.
+    def stage(self, source: Source, since: str | None, *, full: bool) -> Staged:
+        """Reads what is new since a cursor, or everything.
 
         Raises:
             DataError: a full reading misses more rows than is believed; nothing is deleted then.
             OutsideError: the source failed; what was read so far is kept, and the next run goes on from there.
         """
         staged = Staged(read_known(self.lake, self.name, self.columns))
-        since = self.cursor()
         complete = full or since is None
         seen: list[pa.Array] = []
         held: list[pa.Table] = []
@@ -89,7 +96,7 @@ class Stager:
         self._keep(staged, held, source, cursor)
         if complete:
             self._bury(staged, seen, source, cursor)
-        staged.complete = complete
+        staged.complete, staged.cursor = complete, cursor
         return staged
 
     def _rows(self, page: Page, counts: Counter[str]) -> tuple[pa.Table | None, list[pa.Array]]:

@@ -24,6 +24,7 @@ _SCHEMA = pa.schema(
         pa.field("reasons", pa.string()), pa.field("rules", pa.string()), pa.field("raw", pa.string()),
         pa.field("clean", pa.string()), pa.field("quarantine", pa.string()), pa.field("message", pa.string()),
         pa.field("setup", pa.string()), pa.field("code", pa.string()),
+        pa.field("cursor", pa.string()), pa.field("staged", pa.int64()),
     ]
 )  # fmt: skip
 
@@ -45,6 +46,7 @@ class FeedReceipt:
         message: what the contract said.
         setup: fingerprint of columns, rules and contract; another one means a rebuild.
         code: which code ran.
+        cursor: up to where the source was read when the raw table was at version `staged`.
     """
 
     run: int
@@ -61,6 +63,8 @@ class FeedReceipt:
     message: str = ""
     setup: str = ""
     code: Mapping[str, str] = field(default_factory=dict)
+    cursor: str | None = None
+    staged: int = 0
 
 
 def receipts(lake: Lake, name: str) -> list[FeedReceipt]:

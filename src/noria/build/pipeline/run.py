@@ -59,13 +59,16 @@ def run_feed(
     staged = Staged(read_known(lake, feed.name, columns)) if source is None else None
     if source is not None:
         try:
-            staged = stager.stage(source, full=due and last is not None)
+            since = stager.cursor(last.cursor, last.staged) if last else stager.cursor(None, 0)
+            staged = stager.stage(source, since, full=due and last is not None)
         except DataError as error:
             refused, staged = error, Staged(read_known(lake, feed.name, columns))
     assert staged is not None  # noqa: S101 - one of the two
     draft = FeedReceipt(
         0, time_ms, "", staged.complete, source.describe() if source else "staged rows",
         {k: staged.counts[k] for k in sorted(staged.counts)}, setup=setup_of(feed), code=dict(code or {}),
+        cursor=staged.cursor or (last.cursor if last else None),
+        staged=staged.known.version.version if staged.cursor else last.staged if last else 0,
     )  # fmt: skip
     publisher = Publisher(lake, feed, engine or EmbeddedEngine(), time_ms, code or {})
     for _ in range(_TRIES):
