@@ -73,7 +73,7 @@ def main() -> None:
     del raw
     rows = rows.with_columns(text=cleaned(pl.col("subject") + "\n\n" + pl.col("body"))).drop("subject", "body")
     rows = rows.with_columns(
-        language=pl.col("text").map_elements(lambda t: model.classify(t[:240])[0], return_dtype=pl.String),
+        language=pl.col("text").map_elements(lambda t: model.classify(t[:160])[0], return_dtype=pl.String),
         fold=pl.col("text").str.to_lowercase(),
     )
     rows = rows.with_columns(
