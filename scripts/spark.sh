@@ -14,5 +14,5 @@ echo "spark    Sail and PySpark in $folder (700 MB)"
 "$folder/bin/python" -m pip -qq --disable-pip-version-check --no-input install --require-hashes --no-deps \
     -r requirements/runtime.lock
 "$folder/bin/python" -m pip -qq --disable-pip-version-check --no-input install \
-    "pysail>=0.7,<0.8" "pyspark[connect]>=4.1,<5" "pandas<3"
+    "pysail>=0.7,<0.8" "pyspark[connect]>=4.1,<4.2" "pandas<3"
 touch "$stamp"
