@@ -32,6 +32,7 @@ PERSONAL = (
 
 
 def cleaned(text: pl.Expr) -> pl.Expr:
+    """The text rules."""
     text = text.str.replace_all(TAGS, "\n").str.replace_all("&amp;", "&", literal=True).str.normalize("NFKC")
     text = text.str.replace(r"(?ms)^[ \t]*(?i:on|am)\b[^\n]+(?i:wrote|schrieb):[ \t]*$.*", "")
     text = text.str.replace(r"(?ms)^--[ \t]?$.*", "").str.replace_all(r"(?m)^[ \t]*>[^\n]*\n?", "")
@@ -65,6 +66,7 @@ def near(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def main() -> None:
+    """All steps."""
     folder, lake = sys.argv[1:3]
     raw = pl.read_ndjson(f"{folder}/*.jsonl")
     write_deltalake(f"{lake}/raw", raw.to_arrow())

@@ -1,6 +1,7 @@
 """CPU seconds and peak memory of the whole pipeline, beside Polars by hand: `python run.py [ROWS] [PEER_PYTHON]`.
 
-PEER_PYTHON has polars, deltalake, pyarrow and py3langid; without it only the pipeline runs. Each runs in a process of its own.
+PEER_PYTHON has polars, deltalake, pyarrow and py3langid; without it only the pipeline runs. Each runs in a process of
+its own.
 """
 
 from __future__ import annotations
@@ -17,22 +18,20 @@ HERE = Path(__file__).resolve().parent
 
 def measured(*command: object) -> float:
     """CPU seconds of a process and its children; prints its peak memory and what it said."""
-    before = os.times()
     environ = {**os.environ, "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen([str(c) for c in command], stdout=subprocess.PIPE, text=True, env=environ)  # noqa: S603
+    process = subprocess.Popen([str(c) for c in command], stdout=subprocess.PIPE, text=True, env=environ)
     assert process.stdout is not None  # noqa: S101
     said = process.stdout.read()
     _, code, usage = os.wait4(process.pid, 0)
     process.returncode = code
-    del before
     cpu = usage.ru_utime + usage.ru_stime
-    print(
-        f"{Path(str(command[1])).name}: {cpu:.1f} CPU s, peak {usage.ru_maxrss / 1024:.0f} MB, exit {code}\n  {said.strip()}"
-    )
+    name = Path(str(command[1])).name
+    print(f"{name}: {cpu:.1f} CPU s, peak {usage.ru_maxrss / 1024:.0f} MB, exit {code}\n  {said.strip()}")
     return cpu
 
 
 def main() -> None:
+    """Peer, full run, a day."""
     rows = int(sys.argv[1]) if len(sys.argv) > 1 else 200_000
     peer = sys.argv[2] if len(sys.argv) > 2 else ""
     base = Path(tempfile.mkdtemp(prefix="noria-lake-"))

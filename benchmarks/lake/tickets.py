@@ -7,11 +7,59 @@ import random
 import sys
 from pathlib import Path
 
-WORDS = (
-    "the a my your we cannot could please help office laptop screen printer network password login account email vpn "
-    "server folder shared meeting calendar phone update install error message since yesterday morning monday restart "
-    "slow connect access request permission manager team new old broken again still nothing works when open close"
-).split()
+WORDS = [
+    "the",
+    "a",
+    "my",
+    "your",
+    "we",
+    "cannot",
+    "could",
+    "please",
+    "help",
+    "office",
+    "laptop",
+    "screen",
+    "printer",
+    "network",
+    "password",
+    "login",
+    "account",
+    "email",
+    "vpn",
+    "server",
+    "folder",
+    "shared",
+    "meeting",
+    "calendar",
+    "phone",
+    "update",
+    "install",
+    "error",
+    "message",
+    "since",
+    "yesterday",
+    "morning",
+    "monday",
+    "restart",
+    "slow",
+    "connect",
+    "access",
+    "request",
+    "permission",
+    "manager",
+    "team",
+    "new",
+    "old",
+    "broken",
+    "again",
+    "still",
+    "nothing",
+    "works",
+    "when",
+    "open",
+    "close",
+]
 LABELS = ("hardware", "software", "network", "access", "email", "other")
 NOISE = (
     "<p>Hello <b>team</b>,</p><p>{}</p><br>Thanks &amp; regards",
@@ -43,7 +91,8 @@ def ticket(number: int, draw: random.Random, seen: list[str]) -> dict[str, objec
     minute, day = number % 1440, number // 1440
     stamp = f"{2015 + day // 336}-{1 + day // 28 % 12:02}-{1 + day % 28:02}T{minute // 60:02}:{minute % 60:02}:00Z"
     return {
-        "id": f"T{number:09}", "subject": " ".join(draw.choices(WORDS, k=4)) if chance >= 0.05 else "request", "body": body,
+        "id": f"T{number:09}", "body": body,
+        "subject": " ".join(draw.choices(WORDS, k=4)) if chance >= 0.05 else "request",
         "category": LABELS[hash_of(body) % len(LABELS)], "requester": f"user{number % 5000}@example.com",
         "created_at": stamp, "updated_at": stamp,
     }  # fmt: skip
@@ -55,6 +104,7 @@ def hash_of(text: str) -> int:
 
 
 def main() -> None:
+    """One file."""
     rows, path, first = int(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else 0
     draw, seen = random.Random(7 + first), []  # noqa: S311 - made-up data
     with path.open("w", encoding="utf-8") as file:

@@ -49,9 +49,7 @@ def read(source, since=None, *, full=False):
 
 
 @pytest.mark.parametrize("zipped", [False, True])
-@pytest.mark.parametrize(
-    ("name", "data"), [("a.jsonl", as_jsonl()), ("a.csv", as_csv()), ("a.parquet", as_parquet())]
-)
+@pytest.mark.parametrize(("name", "data"), [("a.jsonl", as_jsonl()), ("a.csv", as_csv()), ("a.parquet", as_parquet())])
 def test_the_same_rows_come_from_every_format(tmp_path, name, data, zipped):
     (tmp_path / (name + ".gz" * zipped)).write_bytes(gzip.compress(data) if zipped else data)
     source = FileSource(str(tmp_path / "a.*"))
@@ -96,11 +94,8 @@ def test_lines_come_whole_and_numbered_or_are_told_as_too_long(lines, ends, bloc
     data = b"\n".join(lines) + b"\n" * (ends and bool(lines))
     seen, long = {}, {}
     for block in blocks(io.BytesIO(data), block_bytes=block_bytes, max_line_bytes=limit):
-        for number, length, _ in block.too_long:
-            long[number] = length
-        for number, line in enumerate(block.data.split(b"\n"), start=block.first_line):
-            if line:
-                seen[number] = line
+        long |= {number: length for number, length, _ in block.too_long}
+        seen |= {n: line for n, line in enumerate(block.data.split(b"\n"), start=block.first_line) if line}
     assert seen == {n: line for n, line in enumerate(lines, start=1) if line and len(line) <= limit}
     assert long == {n: len(line) for n, line in enumerate(lines, start=1) if len(line) > limit}
 

@@ -12,11 +12,46 @@ from noria.build.cleaning.texts import BY_NAME
 from noria.records.redaction import redact
 
 PIECES = st.sampled_from(
-    ["a", "Z9", " ", "  ", "\n", "\t", "\r\n", "\x00", "\x1c", "<b>", "</p>", "<NAME>", "a < b", "&amp;", "> quoted\n", "-- \n",
-     "On Monday Bob wrote:\n", "From: a\nSent: b\nTo: c\n", "Sent from my phone", "jane@example.com", "+49 170 1234567",
-     "10.1.2.3", "fe80::1", "4111 1111 1111 1111", "DE89 3704 0044 0532 0130 00", "password: hunter2!", "AKIAABCDEFGHIJKLMNOP",
-     "Bearer abcdefghij0123456789", "https://u:p4ss@h", "x" * 40, "aB3" * 12, "é", "ｆ", "\u200b", "名前", "٣" * 9, "ſecret: p4ss"]
-)  # fmt: skip
+    [
+        "a",
+        "Z9",
+        " ",
+        "  ",
+        "\n",
+        "\t",
+        "\r\n",
+        "\x00",
+        "\x1c",
+        "<b>",
+        "</p>",
+        "<NAME>",
+        "a < b",
+        "&amp;",
+        "> quoted\n",
+        "-- \n",
+        "On Monday Bob wrote:\n",
+        "From: a\nSent: b\nTo: c\n",
+        "Sent from my phone",
+        "jane@example.com",
+        "+49 170 1234567",
+        "10.1.2.3",
+        "fe80::1",
+        "4111 1111 1111 1111",
+        "DE89 3704 0044 0532 0130 00",
+        "password: hunter2!",
+        "AKIAABCDEFGHIJKLMNOP",
+        "Bearer abcdefghij0123456789",
+        "https://u:p4ss@h",
+        "x" * 40,
+        "aB3" * 12,
+        "é",
+        "ｆ",
+        "\u200b",
+        "名前",
+        "٣" * 9,
+        "ſecret: p4ss",
+    ]
+)
 TEXTS = st.lists(st.one_of(PIECES, st.text(max_size=6)), max_size=12).map("".join)
 
 

@@ -1,7 +1,7 @@
 """Which language a text is written in, offline, by py3langid's model (naive Bayes over byte n-grams).
 
-The library goes through one text at a time in Python; here its automaton takes one step in all texts of a batch at once,
-and the scores of all are one sparse product. A test holds the answers to the library's own.
+The library goes through one text at a time in Python; here its automaton takes one step in all texts of a batch at
+once, and the scores of all are one sparse product. A test holds the answers to the library's own.
 
 Source: Lui and Baldwin (2012), langid.py: An Off-the-shelf Language Identification Tool.
 """
