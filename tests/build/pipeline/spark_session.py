@@ -14,14 +14,11 @@ from tests.build.pipeline.made_up_feed import feed, source, ticket, write
 
 
 def session(kind: str):
-    """A session of Sail in this process, or of plain Spark with executors of their own."""
+    """A session of the Sail that listens on SAIL_PORT, or of plain Spark with executors of their own."""
     if kind == "sail":
-        from pysail.spark import SparkConnectServer
         from pyspark.sql import SparkSession
 
-        server = SparkConnectServer("127.0.0.1", 0)
-        server.start(background=True)
-        return SparkSession.builder.remote(f"sc://127.0.0.1:{server.listening_address[1]}").getOrCreate()
+        return SparkSession.builder.remote(f"sc://127.0.0.1:{os.environ['SAIL_PORT']}").getOrCreate()
     os.environ["PYSPARK_PYTHON"] = sys.executable
     from pyspark.sql import SparkSession
 
