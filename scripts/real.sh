@@ -5,6 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 .venv/bin/python -m noria.app.label_studio.environment .real/label-studio
+sh scripts/spark.sh .real/spark
 
 packages=""
 browser=""

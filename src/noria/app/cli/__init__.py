@@ -13,6 +13,8 @@ from noria.errors import DataError, NoriaError
 
 COMMANDS = {
     "init": "preparing", "encoder": "preparing", "data": "data", "lake": "lake.tree",
+    "init": "preparing", "encoder": "preparing", "data": "data",
+    "ingest": "ingest.commands",
     "train": "model", "evaluate": "model", "predict": "model",
     "release": "release", "up": "serving", "ask": "serving", "feedback": "serving", "label": "labels",
     "label-studio": "labels",
@@ -23,6 +25,7 @@ SUMMARIES = {
     "encoder": "Add and look at sentence encoders.",
     "data": "Add and look at data in the lake.",
     "lake": "Look after the versioned tables.",
+    "ingest": "Bring feeds of raw rows into clean tables.",
     "train": "Train a candidate on a version of the data.",
     "evaluate": "Score a model on labelled rows.",
     "predict": "Write a model's predictions for a file.",

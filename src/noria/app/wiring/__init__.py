@@ -14,6 +14,7 @@ from noria.app.wiring.encoders import (
 )
 from noria.app.wiring.live import LiveHouse
 from noria.app.wiring.rooms import code_facts, open_house, open_stores
+from noria.app.wiring.sources import open_source
 
 __all__ = [
     "ENCODER_SPECS",
@@ -29,6 +30,7 @@ __all__ = [
     "now_ms",
     "open_desk",
     "open_house",
+    "open_source",
     "open_stores",
     "user_cache",
     "with_cache",

@@ -1,0 +1,1 @@
+"""`noria ingest`: feeds of raw rows into clean, versioned tables."""

@@ -1,0 +1,1 @@
+"""Rules that clean rows: text rules row by row, duplicates and conflicts over all rows."""

@@ -1,0 +1,1 @@
+"""What a table promises before a version of it becomes visible."""

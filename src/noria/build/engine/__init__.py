@@ -1,0 +1,1 @@
+"""Where the row functions run: in this process or on Spark."""

@@ -1,0 +1,1 @@
+"""A feed from its source to published tables, run after run."""

@@ -1,0 +1,1 @@
+"""Sources of raw rows (`noria.ports.source`): files, a SQL database, the journal."""
