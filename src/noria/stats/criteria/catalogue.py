@@ -48,6 +48,10 @@ def criterion(name: str) -> Criterion:
 
     Raises:
         NotFound: there is none; the nearest are offered.
+
+    Example:
+        >>> criterion("intent.accuracy").direction
+        'higher'
     """
     if name not in CATALOGUE:
         raise NotFound("criterion", name, CATALOGUE, "docs/criteria.md lists all.")

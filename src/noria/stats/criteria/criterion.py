@@ -85,6 +85,10 @@ def share(
         definition: in words: what counts ÷ of what.
         counts: rows (n,) that count.
         of: rows (n,) of which.
+
+    Example:
+        >>> share("mine.kept", "kept ÷ in scope", lambda v: v.accepted, lambda v: v.inside).interval
+        'wilson'
     """
     return Criterion(
         name,
@@ -115,7 +119,12 @@ def weighted(
     target: float = math.nan,
     bounds: tuple[float, float] = (0.0, 1.0),
 ) -> Criterion:
-    """A figure of weighted rows, with a bootstrap interval."""
+    """A figure of weighted rows, with a bootstrap interval.
+
+    Example:
+        >>> weighted("mine.sure", "mean confidence", lambda s: s.mean(s.view.confidence, s.view.every)).interval
+        'bootstrap'
+    """
     low, high = bounds
     return Criterion(
         name,
@@ -146,7 +155,12 @@ def plain(
     target: float = math.nan,
     bounds: tuple[float, float] = (0.0, 1.0),
 ) -> Criterion:
-    """A figure without an interval."""
+    """A figure without an interval.
+
+    Example:
+        >>> plain("mine.rows", "rows", lambda v: v.n, unit="rows").interval
+        'none'
+    """
     low, high = bounds
     return Criterion(
         name, direction, unit, definition, source, tuple(needs), lacks, "none", target, low, high, plain=compute
@@ -154,7 +168,13 @@ def plain(
 
 
 def both(*masks: Mask) -> Mask:
-    """Rows that are in all of the masks."""
+    """Rows that are in all of the masks.
+
+    Example:
+        >>> import numpy as np
+        >>> both(lambda v: np.array([True, True]), lambda v: np.array([True, False]))(None).tolist()
+        [True, False]
+    """
 
     def rows(view: View) -> Flags:
         found = masks[0](view)

@@ -61,6 +61,11 @@ class Observed:
     domain_of: domain of each intent. train_counts: training rows of each intent.
     perturbed: by name of the change (see `noria.stats.criteria.perturbing`). seeds: by seed.
     latencies_ms: of any number of answers. efficiency: single figures by name (see the catalogue).
+
+    Example:
+        >>> Observed(truth=["vpn"], predicted=["vpn"], decision=["answer"], confidence=[0.9], scope_score=[1.0],
+        ...     in_scope=[True]).costs.handoff
+        1.0
     """
 
     truth: Sequence[str]

@@ -43,7 +43,12 @@ _FILLER = (
 
 
 def typos(text: str, draw: Draw) -> str:
-    """One letter in about twelve swapped with its neighbour, left out, doubled, or hit beside."""
+    """One letter in about twelve swapped with its neighbour, left out, doubled, or hit beside.
+
+    Example:
+        >>> typos('my printer is broken', np.random.default_rng(1))
+        'my printerr is broken'
+    """
     letters = list(text)
     for _ in range(max(1, len(text) // 12)):
         places = [i for i, c in enumerate(letters) if c.isalpha()]
@@ -65,51 +70,96 @@ def typos(text: str, draw: Draw) -> str:
 
 
 def upper_case(text: str, _: Draw) -> str:
-    """All in capitals."""
+    """All in capitals.
+
+    Example:
+        >>> upper_case('my printer', np.random.default_rng(1))
+        'MY PRINTER'
+    """
     return text.upper()
 
 
 def lower_case(text: str, _: Draw) -> str:
-    """No capitals."""
+    """No capitals.
+
+    Example:
+        >>> lower_case('My VPN', np.random.default_rng(1))
+        'my vpn'
+    """
     return text.lower()
 
 
 def no_signs(text: str, _: Draw) -> str:
-    """No punctuation and no accents."""
+    """No punctuation and no accents.
+
+    Example:
+        >>> no_signs("café, isn't it?", np.random.default_rng(1))
+        'cafe isnt it'
+    """
     plain = unicodedata.normalize("NFD", text)
     return re.sub(r"\s+", " ", re.sub(r"[^\w\s]", "", plain)).strip()
 
 
 def spaces(text: str, draw: Draw) -> str:
-    """Blanks at both ends and doubled inside."""
+    """Blanks at both ends and doubled inside.
+
+    Example:
+        >>> spaces('my printer', np.random.default_rng(1)).split()
+        ['my', 'printer']
+    """
     return "  " + "".join("  " if c == " " and draw.random() < 0.5 else c for c in text) + " \n"
 
 
 def courtesy(text: str, draw: Draw) -> str:
-    """A greeting before, thanks behind."""
+    """A greeting before, thanks behind.
+
+    Example:
+        >>> courtesy('my printer', np.random.default_rng(1))
+        'Good morning, my printer Thank you in advance.'
+    """
     return _OPENINGS[int(draw.integers(len(_OPENINGS)))] + text + _ENDINGS[int(draw.integers(len(_ENDINGS)))]
 
 
 def longer(text: str, _: Draw) -> str:
-    """Two sentences that say nothing, before the request."""
+    """Two sentences that say nothing, before the request.
+
+    Example:
+        >>> longer('my printer', np.random.default_rng(1)).endswith('my printer')
+        True
+    """
     return _FILLER + text
 
 
 def paraphrase(text: str, _: Draw) -> str:
-    """Each phrase of a request that has one replaced by another of the same meaning, in order, each place once."""
+    """Each phrase of a request that has one replaced by another of the same meaning, in order, each place once.
+
+    Example:
+        >>> paraphrase('How do I reset my PIN?', np.random.default_rng(1))
+        'what is the way to reset our PIN?'
+    """
     pattern = re.compile("|".join(f"({old})" for old, _ in _SWAPS), re.IGNORECASE)
     return pattern.sub(lambda found: _SWAPS[(found.lastindex or 1) - 1][1], text)
 
 
 def gibberish(text: str, draw: Draw) -> str:
-    """The letters of the text in any order: it means nothing, so there is nothing to answer."""
+    """The letters of the text in any order: it means nothing, so there is nothing to answer.
+
+    Example:
+        >>> gibberish('my printer', np.random.default_rng(1))
+        'emyipnr tr'
+    """
     letters = [c for c in text if c.isalnum()]
     mixed = "".join(letters[i] for i in draw.permutation(len(letters)))
     return " ".join(mixed[i : i + 7] for i in range(0, len(mixed), 7))
 
 
 def halved(text: str, _: Draw) -> str:
-    """The first half of the words: what is left says less."""
+    """The first half of the words: what is left says less.
+
+    Example:
+        >>> halved('my printer is broken', np.random.default_rng(1))
+        'my printer'
+    """
     words = text.split()
     return " ".join(words[: len(words) // 2])
 
@@ -135,6 +185,10 @@ def perturb(kind: str, texts: Sequence[str], seed: int) -> tuple[list[int], list
         kind: a name of `PERTURBATIONS`.
         texts: (n,).
         seed: of all draws.
+
+    Example:
+        >>> perturb("upper_case", ["VPN", "my printer"], seed=0)
+        ([1], ['MY PRINTER'])
     """
     change = PERTURBATIONS[kind][0]
     number = list(PERTURBATIONS).index(kind)

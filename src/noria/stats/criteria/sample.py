@@ -129,7 +129,14 @@ class Sample:
 
 
 def curve(weights: Floats, score: Floats, positive: Flags, rows: Flags) -> Curve:
-    """Cumulative weights of positive and negative rows from the highest score down, tied scores together."""
+    """Cumulative weights of positive and negative rows from the highest score down, tied scores together.
+
+    Example:
+        >>> right, all_rows = np.array([True, True, False]), np.ones(3, np.bool_)
+        >>> seen = curve(np.ones((1, 3)), np.array([0.9, 0.5, 0.5]), right, all_rows)
+        >>> seen.tp.tolist(), seen.fp.tolist()
+        ([[1.0, 2.0]], [[0.0, 1.0]])
+    """
     places = np.flatnonzero(rows)
     order = places[np.argsort(-score[places], kind="stable")]
     ranked = score[order]
@@ -141,29 +148,54 @@ def curve(weights: Floats, score: Floats, positive: Flags, rows: Flags) -> Curve
 
 
 def by_code(weights: Floats, codes: Ints, size: int) -> Floats:
-    """Sum (B, size) of weights (B, n) over the rows of each code; rows with -1 are in none."""
+    """Sum (B, size) of weights (B, n) over the rows of each code; rows with -1 are in none.
+
+    Example:
+        >>> by_code(np.array([[1.0, 2.0, 4.0]]), np.array([0, 1, 0]), 2).tolist()
+        [[5.0, 2.0]]
+    """
     return np.asarray((indicator(codes, size) @ weights.T).T, dtype=np.float64)
 
 
 def ratio(top: Floats, bottom: Floats) -> Floats:
-    """Top / bottom, NaN where bottom is 0."""
+    """Top / bottom, NaN where bottom is 0.
+
+    Example:
+        >>> ratio(np.array([1.0, 1.0]), np.array([2.0, 0.0])).tolist()
+        [0.5, nan]
+    """
     return divided(top, bottom, np.nan)
 
 
 def divided(top: Floats, bottom: Floats, otherwise: float = 0.0) -> Floats:
-    """Top / bottom, `otherwise` where bottom is 0."""
+    """Top / bottom, `otherwise` where bottom is 0.
+
+    Example:
+        >>> divided(np.array([1.0, 1.0]), np.array([2.0, 0.0])).tolist()
+        [0.5, 0.0]
+    """
     top, bottom = np.broadcast_arrays(np.asarray(top, np.float64), np.asarray(bottom, np.float64))
     quotient = np.divide(top, bottom, out=np.full(top.shape, otherwise), where=bottom != 0)
     return np.asarray(quotient, dtype=np.float64)
 
 
 def first(flags: Flags) -> Ints:
-    """Place (B,) of the first true value of each row; 0 where there is none."""
+    """Place (B,) of the first true value of each row; 0 where there is none.
+
+    Example:
+        >>> first(np.array([[False, True, True]])).tolist()
+        [1]
+    """
     return np.asarray(flags.argmax(axis=1) if flags.shape[1] else np.zeros(len(flags)), dtype=np.int64)
 
 
 def pick(values: Floats, at: Ints) -> Floats:
-    """The value (B,) at one place of each row; NaN where rows are empty."""
+    """The value (B,) at one place of each row; NaN where rows are empty.
+
+    Example:
+        >>> pick(np.array([[5.0, 7.0]]), np.array([1])).tolist()
+        [7.0]
+    """
     if not values.shape[1]:
         return np.full(len(values), np.nan)
     return np.asarray(values[np.arange(len(values)), at], dtype=np.float64)
@@ -174,37 +206,68 @@ def _with_origin(values: Floats) -> Floats:
 
 
 def known_mean(values: Floats) -> Floats:
-    """Mean (B,) of the values (B, C) that are known; NaN where none is."""
+    """Mean (B,) of the values (B, C) that are known; NaN where none is.
+
+    Example:
+        >>> known_mean(np.array([[1.0, np.nan, 3.0]])).tolist()
+        [2.0]
+    """
     known = ~np.isnan(values)
     return ratio(np.where(known, values, 0.0).sum(axis=1), known.sum(axis=1))
 
 
 def known_least(values: Floats) -> Floats:
-    """Least (B,) of the values (B, C) that are known; NaN where none is."""
+    """Least (B,) of the values (B, C) that are known; NaN where none is.
+
+    Example:
+        >>> known_least(np.array([[1.0, np.nan, 3.0]])).tolist()
+        [1.0]
+    """
     known = ~np.isnan(values)
     least = np.where(known, values, np.inf).min(axis=1, initial=np.inf)
     return np.where(known.any(axis=1), least, np.nan)
 
 
 def known_most(values: Floats) -> Floats:
-    """Largest (B,) of the values (B, C) that are known; NaN where none is."""
+    """Largest (B,) of the values (B, C) that are known; NaN where none is.
+
+    Example:
+        >>> known_most(np.array([[1.0, np.nan, 3.0]])).tolist()
+        [3.0]
+    """
     return -known_least(-values)
 
 
 def known_spread(values: Floats) -> Floats:
-    """Standard deviation (B,) of the values (B, C) that are known; NaN where none is."""
+    """Standard deviation (B,) of the values (B, C) that are known; NaN where none is.
+
+    Example:
+        >>> known_spread(np.array([[1.0, np.nan, 3.0]])).tolist()
+        [1.0]
+    """
     mean = known_mean(values)
     return np.sqrt(known_mean((values - mean[:, None]) ** 2))
 
 
 def known_share(values: Floats, passes: Flags) -> Floats:
-    """Share (B,) of the known values (B, C) that pass."""
+    """Share (B,) of the known values (B, C) that pass.
+
+    Example:
+        >>> values = np.array([[1.0, np.nan, 3.0]])
+        >>> known_share(values, values > 2).tolist()
+        [0.5]
+    """
     known = ~np.isnan(values)
     return ratio((known & passes).sum(axis=1), known.sum(axis=1))
 
 
 def lowest_mean(values: Floats, part: float) -> Floats:
-    """Mean (B,) of the lowest part (0 to 1, one value at least) of the known values (B, C)."""
+    """Mean (B,) of the lowest part (0 to 1, one value at least) of the known values (B, C).
+
+    Example:
+        >>> lowest_mean(np.array([[1.0, np.nan, 3.0, 5.0]]), 0.5).tolist()
+        [2.0]
+    """
     ranked = np.sort(values, axis=1)  # NaN goes last
     size = (~np.isnan(values)).sum(axis=1)
     count = np.maximum(1, np.ceil(part * size - ROUNDING)).astype(np.int64)

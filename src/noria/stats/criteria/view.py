@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
 from noria.records import IRRELEVANT, OOS, RESERVED_INTENTS, SMALL_TALK
 from noria.stats.criteria.observed import Observed
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 Flags = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -201,7 +203,12 @@ def _flags(values: npt.ArrayLike) -> Flags:
 
 
 def equal_mass(values: Floats, bins: int = BINS) -> Ints:
-    """The bin (n,) of each value; bins hold about as many rows each, and equal values share one."""
+    """The bin (n,) of each value; bins hold about as many rows each, and equal values share one.
+
+    Example:
+        >>> equal_mass(np.array([0.1, 0.9, 0.1, 0.8]), 2).tolist()
+        [0, 1, 0, 1]
+    """
     if not len(values):
         return np.zeros(0, dtype=np.int64)
     _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
@@ -210,12 +217,14 @@ def equal_mass(values: Floats, bins: int = BINS) -> Ints:
 
 
 def indicator(codes: Ints, size: int) -> sparse.csr_matrix:
-    """(size, n): 1 where the row has the code; rows with -1 are in none."""
+    """(size, n): 1 where the row has the code; rows with -1 are in none.
+
+    Example:
+        >>> indicator(np.array([0, 1, -1]), 2).toarray().tolist()
+        [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
+    """
+    from scipy import sparse
+
     known = np.flatnonzero(codes >= 0)
     ones = np.ones(len(known))
     return sparse.csr_matrix((ones, (codes[known], known)), shape=(size, len(codes)))
-
-
-def by_name(names: Sequence[str], values: Mapping[str, float], missing: float) -> Floats:
-    """The values of names (k,), `missing` where there is none."""
-    return np.array([values.get(str(name), missing) for name in names], dtype=np.float64)

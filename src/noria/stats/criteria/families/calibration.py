@@ -2,6 +2,10 @@
 
 The confidence is P(top intent is right) over judged queries: an out-of-scope query is always wrong. The probabilities
 of the intents are judged on in-scope queries.
+
+Example:
+    >>> CRITERIA[0].id
+    'calibration.ece'
 """
 
 from __future__ import annotations
@@ -26,7 +30,14 @@ def _log_loss(chance: Floats, happened: Flags) -> Floats:
 
 
 def bin_sums(s: Sample, chance: Floats, right: Flags, rows: Flags, bins: int = BINS) -> tuple[Floats, Floats, Floats]:
-    """Weights, summed chances and summed right rows (B, bins) of bins of equal mass of the rows as they are."""
+    """Weights, summed chances and summed right rows (B, bins) of bins of equal mass of the rows as they are.
+
+    Example:
+        >>> from noria.stats.criteria.made_up import few_rows
+        >>> s = few_rows()
+        >>> bin_sums(s, s.view.confidence, s.view.top_right, s.view.inside, 1)[1].tolist()
+        [[1.5]]
+    """
     place = equal_mass(chance[rows], bins)
     weights = s.weights[:, rows]
     sums = [by_code(weights * v, place, bins) for v in (np.ones(int(rows.sum())), chance[rows], right[rows])]
@@ -39,7 +50,12 @@ def _confidence_bins(s: Sample) -> tuple[Floats, Floats, Floats]:
 
 
 def expected_error(sums: tuple[Floats, Floats, Floats]) -> Floats:
-    """Mean distance (B,) of chance and outcome over bins."""
+    """Mean distance (B,) of chance and outcome over bins.
+
+    Example:
+        >>> expected_error((np.array([[2.0]]), np.array([[1.5]]), np.array([[1.0]]))).tolist()
+        [0.25]
+    """
     n, chance, right = sums
     return ratio(np.abs(chance - right).sum(axis=1), n.sum(axis=1))
 
@@ -88,10 +104,6 @@ def _one_sided(sign: int) -> Criterion:
     )
 
 
-def _mean(values: Floats, s: Sample, rows: Flags) -> Floats:
-    return s.mean(values, rows)
-
-
 def _brier(s: Sample, rows: Flags) -> Floats:
     return s.mean((s.view.confidence - s.view.top_right) ** 2, rows)
 
@@ -99,10 +111,6 @@ def _brier(s: Sample, rows: Flags) -> Floats:
 def _skill(s: Sample) -> Floats:
     right = s.mean(s.view.top_right.astype(np.float64), s.view.judged)
     return 1 - ratio(_brier(s, s.view.judged), right * (1 - right))
-
-
-def _reliability(s: Sample) -> Floats:
-    return _root_mean_square(s) ** 2
 
 
 def _resolution(s: Sample) -> Floats:
@@ -149,27 +157,17 @@ def _recalibration(s: Sample) -> tuple[Floats, Floats]:
 
 
 def _sure_mistakes(least: float) -> Criterion:
-    return share(
-        f"calibration.wrong_at_{least * 100:g}_percent_sure",
-        f"judged queries with a confidence of at least {least:g}: share whose top intent is wrong",
-        lambda v: ~v.top_right,
-        lambda v: v.judged & (v.confidence >= least),
-        direction="lower",
-        source=OWN,
-        lacks=_SURE,
-    )
+    name = f"calibration.wrong_at_{least * 100:g}_percent_sure"
+    said = f"judged queries with a confidence of at least {least:g}: share whose top intent is wrong"
+    return share(name, said, lambda v: ~v.top_right, lambda v: v.judged & (v.confidence >= least), direction="lower",
+                 source=OWN, lacks=_SURE)  # fmt: skip
 
 
 def _unsure_right(most: float) -> Criterion:
-    return share(
-        f"calibration.right_below_{most * 100:g}_percent_sure",
-        f"judged queries with a confidence below {most:g}: share whose top intent is right",
-        lambda v: v.top_right,
-        lambda v: v.judged & (v.confidence < most),
-        direction="lower",
-        source=OWN,
-        lacks=_SURE,
-    )
+    name = f"calibration.right_below_{most * 100:g}_percent_sure"
+    said = f"judged queries with a confidence below {most:g}: share whose top intent is right"
+    return share(name, said, lambda v: v.top_right, lambda v: v.judged & (v.confidence < most), direction="lower",
+                 source=OWN, lacks=_SURE)  # fmt: skip
 
 
 def _intents(name: str, said: str, values: object, source: str, high: float) -> Criterion:
@@ -259,7 +257,7 @@ CRITERIA: tuple[Criterion, ...] = (
     weighted("calibration.brier_skill", "1 minus the Brier score over that of always saying the share right", _skill,
              unit="share", source=_MURPHY, bounds=(-np.inf, 1.0), lacks="both right and wrong rows"),
     weighted("calibration.reliability", "part of the Brier score from miscalibration, bins of equal mass",
-             _reliability, direction="lower", source=_MURPHY),
+             lambda s: _root_mean_square(s) ** 2, direction="lower", source=_MURPHY),
     weighted("calibration.resolution", "part of the Brier score saved by telling bins apart", _resolution,
              source=_MURPHY),
     weighted("calibration.log_loss", "mean of −log(confidence in what happened), judged queries",

@@ -1,4 +1,9 @@
-"""Criteria of the components efficiency (time, size) and business (what the decisions save and cost)."""
+"""Criteria of the components efficiency (time, size) and business (what the decisions save and cost).
+
+Example:
+    >>> CRITERIA[0].id
+    'efficiency.latency_p50_ms'
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Criteria of the decision as it stands, of operating points that could be chosen, and of risk against coverage."""
+"""Criteria of the decision as it stands, of operating points that could be chosen, and of risk against coverage.
+
+Example:
+    >>> CRITERIA[0].id
+    'decision.coverage'
+"""
 
 from __future__ import annotations
 
@@ -7,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from noria.stats.criteria.criterion import Criterion, both, share, weighted
-from noria.stats.criteria.sample import ROUNDING, Sample, divided, first, pick, ratio
+from noria.stats.criteria.sample import ROUNDING, Sample, by_code, divided, first, known_mean, pick, ratio
 from noria.stats.criteria.view import Flags, Floats, View
 
 OWN = "own definition"
@@ -86,7 +91,13 @@ def _unless_empty(values: Floats, curve: Selective) -> Floats:
 
 
 def selective(s: Sample, name: str = "confidence") -> Selective:
-    """Accepting from the surest query down, by "confidence" or by "scope_score", or in-scope queries alone."""
+    """Accepting from the surest query down, by "confidence" or by "scope_score", or in-scope queries alone.
+
+    Example:
+        >>> from noria.stats.criteria.made_up import few_rows
+        >>> selective(few_rows()).precision().round(2).tolist()
+        [[1.0, 0.5, 0.33]]
+    """
 
     def compute() -> Selective:
         v = s.view
@@ -184,8 +195,6 @@ def _mean_choices(s: Sample) -> Floats:
 
 def _mean_preciseness(s: Sample) -> Floats:
     """Mean over in-scope intents of right ÷ answers given with that intent."""
-    from noria.stats.criteria.sample import by_code, known_mean
-
     v = s.view
     names, codes = np.unique(v.predicted, return_inverse=True)
     given = np.where(v.judged & v.answered, codes, -1)

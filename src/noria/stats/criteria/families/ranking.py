@@ -1,4 +1,9 @@
-"""Criteria of the component ranking (of articles), also corrected for popularity, and of the road end to end."""
+"""Criteria of the component ranking (of articles), also corrected for popularity, and of the road end to end.
+
+Example:
+    >>> CRITERIA[0].id
+    'ranking.hit_at_1'
+"""
 
 from __future__ import annotations
 
@@ -6,8 +11,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from noria.stats.criteria.counting.ranked import Ranked, head, most_popular, ranked
 from noria.stats.criteria.criterion import Criterion, plain, share, weighted
-from noria.stats.criteria.families.ranked import Ranked, head, most_popular, ranked
 from noria.stats.criteria.sample import Sample, ratio
 from noria.stats.criteria.view import Flags, Floats, View
 

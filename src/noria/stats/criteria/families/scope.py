@@ -2,6 +2,10 @@
 
 Two directions are common: "in scope" as the positive kind (false-positive rate at 95 % of in-scope queries kept), and
 "out of scope" as the positive kind (recall of out-of-scope queries at so many false rejects).
+
+Example:
+    >>> CRITERIA[0].id
+    'scope.auroc'
 """
 
 from __future__ import annotations
@@ -20,12 +24,24 @@ OWN = "own definition"
 
 
 def keeping(s: Sample) -> Curve:
-    """From the most in-scope score down; in scope is positive."""
+    """From the most in-scope score down; in scope is positive.
+
+    Example:
+        >>> from noria.stats.criteria.made_up import few_rows
+        >>> keeping(few_rows()).tp.tolist()
+        [[1.0, 2.0, 2.0]]
+    """
     return s.curve("keeping", s.view.scope_score, s.view.inside, s.view.judged)
 
 
 def rejecting(s: Sample) -> Curve:
-    """From the least in-scope score up; out of scope is positive."""
+    """From the least in-scope score up; out of scope is positive.
+
+    Example:
+        >>> from noria.stats.criteria.made_up import few_rows
+        >>> rejecting(few_rows()).tp.tolist()
+        [[1.0, 1.0, 1.0]]
+    """
     return s.curve("rejecting", -s.view.scope_score, s.view.outside, s.view.judged)
 
 

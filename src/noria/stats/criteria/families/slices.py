@@ -1,6 +1,10 @@
 """Criteria of the component slices: is the agent as good for every account, language and domain as for all?
 
 A slice is asked where it has at least 20 in-scope rows; at least two slices must be asked.
+
+Example:
+    >>> CRITERIA[0].id
+    'slices.worst_account_accuracy'
 """
 
 from __future__ import annotations
@@ -8,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from noria.stats.criteria.criterion import Criterion, weighted
-from noria.stats.criteria.families.calibration import expected_error
+from noria.stats.criteria.families.calibration import bin_sums, expected_error
 from noria.stats.criteria.sample import (
     Sample,
     by_code,
@@ -29,7 +33,13 @@ _SLICES = {"account": "accounts", "language": "languages", "domain": "domains"}
 
 
 def rates(s: Sample, column: str, kind: str) -> Floats:
-    """A share (B, G) of each slice of a column; NaN where it has no such rows, empty where fewer than two are asked."""
+    """A share (B, G) of each slice of a column; NaN where it has no such rows, empty where fewer than two are asked.
+
+    Example:
+        >>> from noria.stats.criteria.made_up import few_rows
+        >>> rates(few_rows(), "accounts", "accuracy").tolist()
+        [[nan]]
+    """
 
     def compute() -> Floats:
         v = s.view
@@ -73,8 +83,6 @@ def _ece(s: Sample, column: str) -> Floats:
 
 
 def _five_bins(s: Sample, rows: Flags) -> tuple[Floats, Floats, Floats]:
-    from noria.stats.criteria.families.calibration import bin_sums
-
     return bin_sums(s, s.view.confidence, s.view.top_right, rows, 5)
 
 

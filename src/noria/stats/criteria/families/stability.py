@@ -1,4 +1,9 @@
-"""Criteria of the component stability: does another seed of the same recipe say the same?"""
+"""Criteria of the component stability: does another seed of the same recipe say the same?
+
+Example:
+    >>> CRITERIA[0].id
+    'stability.intent_agreement'
+"""
 
 from __future__ import annotations
 

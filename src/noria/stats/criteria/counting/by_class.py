@@ -36,7 +36,13 @@ class ClassCounts:
 
 
 def class_counts(s: Sample) -> ClassCounts:
-    """Counts over in-scope rows."""
+    """Counts over in-scope rows.
+
+    Example:
+        >>> from noria.stats.criteria.made_up import few_rows
+        >>> class_counts(few_rows()).hits.tolist()
+        [[1.0, 0.0]]
+    """
 
     def count() -> ClassCounts:
         names, truth, said = s.view.classes
@@ -46,7 +52,13 @@ def class_counts(s: Sample) -> ClassCounts:
 
 
 def open_counts(s: Sample) -> ClassCounts:
-    """Counts over judged rows, out of scope being one more class: true, and predicted where the scope gate said so."""
+    """Counts over judged rows, out of scope being one more class: true, and predicted where the scope gate said so.
+
+    Example:
+        >>> from noria.stats.criteria.made_up import few_rows
+        >>> open_counts(few_rows()).actual.tolist()
+        [[1.0, 1.0, 1.0]]
+    """
 
     def count() -> ClassCounts:
         view = s.view
@@ -83,7 +95,13 @@ class Confusion:
 
 
 def confusion(s: Sample) -> Confusion:
-    """Mistakes over in-scope rows."""
+    """Mistakes over in-scope rows.
+
+    Example:
+        >>> from noria.stats.criteria.made_up import few_rows
+        >>> confusion(few_rows()).mistakes.tolist()
+        [1.0]
+    """
 
     def count() -> Confusion:
         names, truth, said = s.view.classes
@@ -103,7 +121,13 @@ def confusion(s: Sample) -> Confusion:
 
 
 def joint_information(s: Sample) -> Floats:
-    """Mutual information (B,) of true and predicted class over the mean of their entropies, 0 to 1."""
+    """Mutual information (B,) of true and predicted class over the mean of their entropies, 0 to 1.
+
+    Example:
+        >>> from noria.stats.criteria.made_up import few_rows
+        >>> joint_information(few_rows()).tolist()
+        [0.0]
+    """
     names, truth, said = s.view.classes
     pairs, place = np.unique(truth * len(names) + said, return_inverse=True)
     counts, joint = class_counts(s), s.sums("joint", place, len(pairs), s.of("inside"))
@@ -115,7 +139,12 @@ def joint_information(s: Sample) -> Floats:
 
 
 def entropy(counts: Floats) -> Floats:
-    """Entropy (B,) in nats of counts (B, C)."""
+    """Entropy (B,) in nats of counts (B, C).
+
+    Example:
+        >>> entropy(np.array([[1.0, 1.0]])).round(4).tolist()
+        [0.6931]
+    """
     shares = divided(counts, counts.sum(axis=1, keepdims=True))
     logs = np.log(np.where(shares > 0, shares, 1.0))
     return np.asarray(np.maximum(0.0, -(shares * logs).sum(axis=1)), dtype=np.float64)

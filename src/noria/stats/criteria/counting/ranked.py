@@ -77,7 +77,13 @@ class Ranked:
 
 
 def ranked(view: View) -> Ranked:
-    """Of every row with a right article, whatever its truth."""
+    """Of every row with a right article, whatever its truth.
+
+    Example:
+        >>> from noria.stats.criteria.made_up import few_rows
+        >>> ranked(few_rows().view).first.tolist()
+        [2, 0]
+    """
     observed = view.observed
     rankings, relevant = observed.rankings or (), observed.relevant or ()
     rows = [i for i, right in enumerate(relevant) if right]
@@ -96,13 +102,25 @@ def ranked(view: View) -> Ranked:
 
 
 def most_popular(view: View) -> list[str]:
-    """Articles by falling popularity, then by name."""
+    """Articles by falling popularity, then by name.
+
+    Example:
+        >>> from noria.stats.criteria.made_up import few_rows
+        >>> most_popular(few_rows().view)
+        ['kb-1', 'kb-2']
+    """
     counts = view.observed.popularity or {}
     return sorted(counts, key=lambda article: (-counts[article], article))
 
 
 def head(view: View) -> frozenset[str]:
-    """The fewest articles that make up half of all earlier right answers."""
+    """The fewest articles that make up half of all earlier right answers.
+
+    Example:
+        >>> from noria.stats.criteria.made_up import few_rows
+        >>> sorted(head(few_rows().view))
+        ['kb-1']
+    """
     counts = view.observed.popularity or {}
     total, taken, found = sum(counts.values()), 0, []
     for article in most_popular(view):
