@@ -124,7 +124,8 @@ def _within(k: int) -> Criterion:
 
 
 CRITERIA: tuple[Criterion, ...] = (
-    share("intent.accuracy", "in-scope queries whose top intent is right ÷ in-scope queries", _right, _inside),
+    share("intent.accuracy", "in-scope queries whose top intent is right ÷ in-scope queries", _right, _inside,
+          source="Manning, Raghavan, Schütze (2008)"),
     weighted("intent.macro_f1", "mean F1 over classes, each counting the same",
              lambda s: known_mean(class_counts(s).f1()), source=SOKOLOVA),
     weighted("intent.macro_precision", "mean precision over classes, each counting the same",
