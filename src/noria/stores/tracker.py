@@ -54,6 +54,7 @@ class Tracker:
         data: Sequence[tuple[str, DataVersion, str]],
         artifacts: Mapping[str, bytes],
         time_ms: int,
+        notes: Mapping[str, str] | None = None,
     ) -> str:
         """Records a finished run; it is found by its tag only once all of it is kept.
 
@@ -65,6 +66,7 @@ class Tracker:
             data: (context, version, uri) of each table used; contexts are unique, the uri says where the table lies.
             artifacts: plain file name → content.
             time_ms: UTC milliseconds, start and end of the run.
+            notes: further tags of the run, by which MLflow finds it too.
 
         Returns:
             MLflow's run id.
@@ -77,6 +79,7 @@ class Tracker:
         _check(tag, params, data, artifacts)
         finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
         tags = _tags(tag, data, {name: value for name, value in metrics.items() if name not in finite})
+        tags |= {name: value for name, value in (notes or {}).items() if value}
         with translated(self._uri), self._lock("record"):
             if self._find(tag) is not None:
                 raise UsageError(f"the tag {tag!r} is taken; choose another one.")
@@ -132,6 +135,11 @@ class Tracker:
         with translated(self._uri):
             found = [self._candidate_of(run) for run in self._with("noria.candidate")]
         return sorted(found, key=lambda c: (c.created_ms, c.tag), reverse=True)
+
+    def has(self, tag: str) -> bool:
+        """Whether there is a finished run of that tag."""
+        with translated(self._uri):
+            return self._find(tag) is not None
 
     def tags(self) -> list[str]:
         """The tags that are taken, in order."""
