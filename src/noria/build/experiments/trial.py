@@ -12,13 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from noria.agent import Agent, Recipe, fit, pack
+from noria.agent import Recipe, fit, pack
 from noria.agent.calibration import LEAST_VALIDATION_ROWS, digest
 from noria.agent.encoding import Encoder
 from noria.agent.heads.remembered import Memory
-from noria.build.experiments.measuring import criteria_of
+from noria.build.experiments.measuring import measured
 from noria.errors import NoriaError, UsageError
-from noria.records import RESERVED_INTENTS, Answer, Article, DataVersion, Example
+from noria.records import RESERVED_INTENTS, Article, DataVersion, Example
 from noria.stores.blobs import Blobs, address_of
 from noria.stores.lake import Lake
 
@@ -72,7 +72,7 @@ class Tools:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a task. `predictions`: gzip of JSON, see `predictions_of`; `reason`: why it failed, else "".
+    """What came of a task. `predictions`: gzip of JSON, see `measuring.predictions_of`; `reason`: why it failed, else "".
 
     `facts`: recipe, encoder, counts and environment, for the manifest.
     """
@@ -132,19 +132,6 @@ def divided(rows: Sequence[Example]) -> tuple[list[Example], list[Example]]:
     return [r for r in ours if r.id not in scored and r.text not in texts], [r for r in ours if r.id in scored]
 
 
-def predictions_of(rows: Sequence[Example], answers: Sequence[Answer]) -> bytes:
-    """Canonical JSON: columns in order of the rows; figures are written so that they come back to the last bit."""
-    columns = {
-        "id": [r.id for r in rows],
-        "decision": [a.decision for a in answers],
-        "intent": [a.intent for a in answers],
-        "intent_confidence": [a.intent_confidence for a in answers],
-        "scope_score": [a.scope_score for a in answers],
-        "articles": [[x.article_id for x in a.articles] for a in answers],
-    }
-    return json.dumps(columns, sort_keys=True, separators=(",", ":")).encode()
-
-
 def _run(task: Task, tools: Tools) -> Outcome:
     recipe = Recipe.from_dict(task.settings)
     learnt, scored = _rows(task, tools)
@@ -158,12 +145,14 @@ def _run(task: Task, tools: Tools) -> Outcome:
     if agent.warnings and recipe.lineup != "ngrams" and encoder is None:
         raise UsageError(f"the line-up {recipe.lineup!r} needs an encoder: set [encoder] spec, or lineup = 'ngrams'.")
     files = pack(agent)
-    answers = _answers(agent, scored, encoder)
+    if encoder is not None:  # all at once into the memory of vectors; each is then found there
+        encoder.encode([r.text for r in scored], "query")
     bundle_bytes = float(sum(map(len, files.values())))
     figures = {"train_seconds": train_seconds, "bundle_bytes": bundle_bytes}
-    metrics = criteria_of(agent, scored, answers, trained=learnt, figures=figures)
+    # vectors come from memory here, so the time of an answer would leave out what encoding takes
+    clock = tools.clock if encoder is None else None
+    metrics, said = measured(agent, scored, trained=learnt, figures=figures, clock=clock)
     metrics["cost.cpu_seconds"] = tools.clock() - started
-    said = predictions_of(scored, answers)
     facts = {
         "recipe": recipe.to_dict(),
         "encoder": {"spec": encoder.spec, "fingerprint": encoder.fingerprint} if encoder else None,
@@ -182,12 +171,6 @@ def _run(task: Task, tools: Tools) -> Outcome:
         bundle_sha256=tools.blobs.put(files) if task.with_bundle else address_of(files),
         facts=facts,
     )
-
-
-def _answers(agent: Agent, rows: Sequence[Example], encoder: Encoder | None) -> list[Answer]:
-    if encoder is not None:  # all at once into the memory of vectors; each is then found there
-        encoder.encode([r.text for r in rows], "query")
-    return agent.answer_all([r.text for r in rows], [r.account or "" for r in rows])
 
 
 def _rows(task: Task, tools: Tools) -> tuple[list[Example], list[Example]]:

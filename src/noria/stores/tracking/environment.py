@@ -38,10 +38,19 @@ def environment_facts() -> dict[str, object]:
 def packages() -> dict[str, str]:
     """Name → version of each package that Noria needs, whether itself or through another, in order of name.
 
-    Development tools that happen to lie beside them are not told: they change no result.
+    Development tools that happen to lie beside them are not told: they change no result. The names come from the lock
+    beside the source; where there is none, from what the installed packages say that they need.
     """
+    lock = Path(__file__).parents[4] / "requirements" / "runtime.lock"
+    if lock.is_file():
+        names = re.findall(r"^([a-z0-9.-]+)(?:\[[^]]*\])?==", lock.read_text(encoding="utf-8"), re.MULTILINE)
+        return _versions(names, follow=False)
+    return _versions(["noria", *_CORE], follow=True)
+
+
+def _versions(names: list[str], *, follow: bool) -> dict[str, str]:
     found: dict[str, str] = {}
-    ahead = ["noria", *_CORE]
+    ahead = list(names)
     while ahead:
         name = re.sub(r"[-_.]+", "-", ahead.pop()).lower()
         if name in found:
@@ -51,7 +60,7 @@ def packages() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
         found[name] = there.version
-        for wanted in there.requires or ():
+        for wanted in (there.requires or ()) if follow else ():
             if "extra ==" not in wanted and (hit := _NAME.match(wanted)):
                 ahead.append(hit.group())
     found.pop("noria", None)  # it is told by its source
