@@ -117,9 +117,9 @@ def environment_of(home: Home, stores: Stores, run: ExperimentRun) -> str:
 
 def proposals_of(home: Home, plan: Plan) -> Proposals:
     """The study of a plan, in the home or where the plan says."""
-    from noria.build.experiments.sweeps.study import Proposals
+    from noria.build.experiments.sweeps.study import Coordinator, Proposals
 
-    return Proposals(plan, sweep_folder(home, plan.name), f"{socket.gethostname()}, process {os.getpid()}")
+    return Proposals(plan, sweep_folder(home, plan.name), Coordinator(socket.gethostname(), os.getpid()))
 
 
 def _training_encoder(spec: str) -> Encoder | None:

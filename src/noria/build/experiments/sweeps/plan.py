@@ -14,6 +14,7 @@ from typing import Any, Literal
 from noria.agent import Recipe
 from noria.build.experiments.measuring import direction_of
 from noria.errors import UsageError, nearest
+from noria.stats.criteria import CATALOGUE
 
 Value = str | int | float | bool
 Sampler = Literal["tpe", "random", "grid"]
@@ -65,7 +66,8 @@ class Plan:
     `data`, `articles`: `NAME[@VERSION]`. `runs`: how many, 150 by default; a grid that is smaller ends sooner. `fixed`:
     settings of every run. `generation`: runs that are proposed together; since a proposal sees whole generations only,
     the sweep is the same on one core and on a cluster. `rungs`: shares of the learnt rows that a run is tried on first;
-    `pruner` stops it there when it does badly. `keep_models`: so many of the best bundles are kept whole. `storage`:
+    `pruner` stops it there when it does worse than the median, or is not in the best third, of the runs that were
+    finished before. `keep_models`: so many of the best bundles are kept whole. `storage`:
     SQLAlchemy URL of a database for the study; "" = a journal file of the home.
     """
 
@@ -78,7 +80,7 @@ class Plan:
     generation: int = 10
     objectives: tuple[Objective, ...] = (Objective("intent.macro_f1", "maximize"),)
     rungs: tuple[float, ...] = ()
-    pruner: Literal["median", "halving"] = "median"
+    pruner: Literal["median", "third"] = "median"
     keep_models: int = 1
     storage: str = ""
     fixed: Mapping[str, Any] = field(default_factory=dict)
@@ -143,7 +145,7 @@ def _check_types(given: Mapping[str, Any], where: str) -> None:
     for key, kind in kinds.items():
         if key in given and (not isinstance(given[key], kind) or isinstance(given[key], bool)):
             raise UsageError(f"{where}: {key} = {given[key]!r} is of the wrong kind; a {kind.__name__} is wanted.")
-    for key, allowed in (("sampler", typing.get_args(Sampler)), ("pruner", ("median", "halving"))):
+    for key, allowed in (("sampler", typing.get_args(Sampler)), ("pruner", ("median", "third"))):
         if key in given and given[key] not in allowed:
             raise UsageError(f"{where}: {key} = {given[key]!r} is none of {', '.join(map(repr, allowed))}.")
 
@@ -219,7 +221,13 @@ def _axis(name: str, value: Any, where: str) -> Axis:
 def _objective(told: Any, where: str) -> Objective:
     if not isinstance(told, Mapping) or not isinstance(told.get("criterion"), str):
         raise UsageError(f"{where}: an [[objective]] names its criterion.")
-    direction = told.get("direction") or direction_of(told["criterion"])
+    try:
+        usual = direction_of(told["criterion"])
+    except UsageError as error:
+        if told["criterion"] not in CATALOGUE or "direction" not in told:
+            raise UsageError(f"{where}: {error}") from None
+        usual = told["direction"]
+    direction = told.get("direction", usual)
     if direction not in ("maximize", "minimize") or set(told) - {"criterion", "direction"}:
         raise UsageError(f'{where}: an [[objective]] has a criterion and a direction, "maximize" or "minimize".')
     return Objective(told["criterion"], direction)

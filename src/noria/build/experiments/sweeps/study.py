@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,19 +28,39 @@ _LEASE_MS = 10 * 60_000
 """A coordinator that has not been heard of for so long is taken for dead."""
 
 
+@dataclass(frozen=True, slots=True)
+class Coordinator:
+    """The process that runs a sweep; workers do not count."""
+
+    host: str
+    pid: int
+
+    def is_dead(self, *, seen_from: str) -> bool:
+        """Whether its process is surely gone; on another host that cannot be seen."""
+        if self.host != seen_from:
+            return False
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return True
+        except PermissionError:
+            pass
+        return False
+
+
 class Proposals:
     """The open study of a plan.
 
     Args:
         plan: what is tried.
         folder: where the journal file lies.
-        who: names this coordinator, e.g. host and process id.
+        who: this coordinator.
 
     Raises:
         UsageError: a study of that name has another plan. OutsideError: the database cannot be reached.
     """
 
-    def __init__(self, plan: Plan, folder: Path, who: str) -> None:
+    def __init__(self, plan: Plan, folder: Path, who: Coordinator) -> None:
         self._plan, self._who = plan, who
         self._distributions = {axis.name: _distribution(axis) for axis in plan.axes}
         self._grid = list(plan.grid()) if plan.sampler == "grid" else []
@@ -65,12 +87,14 @@ class Proposals:
             StateError: another one is, as of less than ten minutes ago.
         """
         held = self._study.user_attrs.get("coordinator")
-        if held and held["who"] != self._who and not take_over and time_ms - held["time_ms"] < _LEASE_MS:
-            raise StateError(
-                f"the sweep {self._plan.name!r} is being run by {held['who']}; wait for it, or say --take-over if "
-                "you know that it is dead."
-            )
-        self._study.set_user_attr("coordinator", {"who": self._who, "time_ms": time_ms})
+        if held and not take_over and time_ms - held["time_ms"] < _LEASE_MS:
+            other = Coordinator(held["host"], held["pid"])
+            if other != self._who and not other.is_dead(seen_from=self._who.host):
+                raise StateError(
+                    f"the sweep {self._plan.name!r} is being run by process {other.pid} of {other.host}; wait for it, or "
+                    "say --take-over if you know that it is dead."
+                )
+        self._study.set_user_attr("coordinator", {**asdict(self._who), "time_ms": time_ms})
 
     def release(self) -> None:
         """Says that this coordinator has ended."""
@@ -206,9 +230,7 @@ def _pruner(plan: Plan) -> Any:
 
     if not plan.rungs:
         return optuna.pruners.NopPruner()
-    if plan.pruner == "halving":
-        return optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=3)
-    return optuna.pruners.MedianPruner(n_startup_trials=5)
+    return optuna.pruners.PercentilePruner(50.0 if plan.pruner == "median" else 100 / 3, n_startup_trials=5)
 
 
 def _distribution(axis: Axis) -> BaseDistribution:

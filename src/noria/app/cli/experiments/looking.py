@@ -1,0 +1,182 @@
+"""`noria experiments list | show | compare | diff`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from noria.app.cli.context import home_options, opened, show, table, when
+from noria.errors import NotFound, UsageError, nearest
+
+if TYPE_CHECKING:
+    from noria.stores.tracking.runs import RunLog
+
+_CONDITION = re.compile(r"\s*([A-Za-z0-9_.-]+)\s*(<=|>=|!=|=|<|>)\s*(.+?)\s*")
+_SHOWN = ("decision.served", "intent.accuracy", "intent.macro_f1", "scope.auroc", "calibration.ece")
+
+
+@click.command("list")
+@click.option("--experiment", help="Runs of this experiment only; without it and without --where, a list of experiments.")
+@click.option("--where", "conditions", multiple=True, metavar="'CRITERION>0.9'", help="Only runs that fulfil all of them.")
+@click.option("--sort", metavar="[-]CRITERION", help="Smallest first; with a minus, largest first.")
+@click.option("--columns", metavar="A,B,...", help="Criteria to show.")
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
+@home_options
+@click.pass_context
+def list_command(
+    ctx: click.Context,
+    experiment: str | None,
+    conditions: tuple[str, ...],
+    sort: str | None,
+    columns: str | None,
+    limit: int,
+    home: str | None,
+    as_json: bool,
+) -> None:
+    """List experiments, or runs: filtered, sorted, with the criteria you ask for."""
+    from noria.app.wiring.experiments import run_log
+
+    with opened(ctx, home) as (place, _):
+        log = run_log(place)
+        counts = log.experiments()
+        if experiment is None and not conditions and sort is None:
+            rows = [(name, count) for name, count in counts.items()]
+            text = table(rows, ("EXPERIMENT", "RUNS")) if rows else "None yet: noria experiments sweep FILE"
+            show([{"experiment": n, "runs": c} for n, c in rows], as_json=as_json, text=text)
+            return
+        if experiment is not None and experiment not in counts:
+            raise NotFound("experiment", experiment, counts)
+        found, shown, total = _selected(log, experiment, conditions, sort, columns, limit)
+    text = table([[_cell(r[c]) for c in shown] for r in found], [c.upper() if "." not in c else c for c in shown])
+    show(found, as_json=as_json, text=f"{text}\n{len(found)} of {total} runs")
+
+
+@click.command("show")
+@click.argument("tag")
+@home_options
+@click.pass_context
+def show_command(ctx: click.Context, tag: str, home: str | None, as_json: bool) -> None:
+    """Show a run: its manifest and every criterion."""
+    from noria.app.wiring.experiments import run_log
+    from noria.build.experiments.manifest import read_manifest
+
+    with opened(ctx, home) as (place, stores):
+        run = run_log(place).get(tag)
+        manifest = read_manifest(stores.blobs, run)[0] if run.record else None
+        kept = bool(run.bundle_sha256) and stores.blobs.has(run.bundle_sha256)
+    lines = [f"{run.tag} ({run.state}) of {when(run.time_ms)}", f"  manifest     sha256 {run.manifest_sha256}"]
+    if run.reason:
+        lines.append(f"  reason       {run.reason}")
+    if manifest:
+        code, data = manifest["code"], manifest["data"]
+        facts = data["examples"]
+        lines += [
+            f"  code         {code['version']}, commit {code['commit'][:12] or '?'}"
+            f"{' with changes' if code['diff_sha256'] else ''}, source {code['sha256'][:12]}, archived {code['archive'][:12]}",
+            f"  environment  Python {manifest['environment']['python']}, {len(manifest['environment']['packages'])} packages, "
+            f"lock {code['lock_sha256'][:12] or 'none'}, {manifest['environment']['cpu']['model']}",
+            f"  data         {facts['name']}@{facts['version']} ({facts['rows']} rows, sha256 {facts['sha256'][:12]}): "
+            f"{data['learnt_rows']} fitted on, {data['scored_rows']} scored",
+            f"  model        {run.bundle_sha256[:12]} ({'kept' if kept else 'not kept; reproduce makes it again'})",
+            "  settings     " + ", ".join(f"{k}={v}" for k, v in run.settings.items()),
+        ]
+    lines += [f"  {name:<44} {value:.6g}" for name, value in sorted(run.metrics.items())]
+    show({"run": run, "manifest": manifest, "model_kept": kept}, as_json=as_json, text="\n".join(lines))
+
+
+@click.command("compare")
+@click.argument("tags", nargs=-1, required=True)
+@click.option("--all", "everything", is_flag=True, help="Also the criteria in which they are equal.")
+@home_options
+@click.pass_context
+def compare_command(ctx: click.Context, tags: tuple[str, ...], everything: bool, home: str | None, as_json: bool) -> None:
+    """Hold runs beside each other: the settings and criteria in which they differ."""
+    from noria.app.wiring.experiments import run_log
+
+    if len(tags) < 2:
+        raise UsageError("name two tags or more.")
+    with opened(ctx, home) as (place, _):
+        log = run_log(place)
+        runs = [log.get(tag) for tag in tags]
+    rows: list[list[object]] = []
+    for part in ("settings", "metrics"):
+        names = sorted({name for run in runs for name in getattr(run, part)})
+        for name in names:
+            values = [getattr(run, part).get(name) for run in runs]
+            if everything or len(set(map(repr, values))) > 1:
+                rows.append([name, *map(_cell, values)])
+    show(runs, as_json=as_json, text=table(rows, ("", *tags)))
+
+
+@click.command("diff")
+@click.argument("first")
+@click.argument("second")
+@home_options
+@click.pass_context
+def diff_command(ctx: click.Context, first: str, second: str, home: str | None, as_json: bool) -> None:
+    """Say where two runs part: environment, data, code, settings, numerics; the first place first."""
+    from noria.app.wiring.experiments import run_log
+    from noria.build.experiments.compare import compare
+    from noria.build.experiments.manifest import read_manifest
+
+    with opened(ctx, home) as (place, stores):
+        log = run_log(place)
+        (was, said_was), (now, said_now) = (read_manifest(stores.blobs, log.get(tag)) for tag in (first, second))
+    found = compare(was, now, said_was, said_now)
+    show({"identical": found.identical, "cause": found.cause, "comparison": found}, as_json=as_json, text=found.told())
+
+
+def _selected(
+    log: RunLog, experiment: str | None, conditions: Sequence[str], sort: str | None, columns: str | None, limit: int
+) -> tuple[list[dict[str, Any]], list[str], int]:
+    """(rows shown, their columns, how many fulfil the conditions)."""
+    from noria.stores.tracking.runs import FACTS
+
+    asked = [_condition(c) for c in conditions]
+    by, falling = (sort or "").lstrip("-"), (sort or "").startswith("-")
+    known = log.columns()
+    extra = [c.strip() for c in columns.split(",") if c.strip()] if columns else [c for c in _SHOWN if c in known]
+    for name in [*(n for n, _, _ in asked), *extra, *([by] if by else [])]:
+        if name not in known and name not in FACTS:
+            raise UsageError(f"no run has a criterion {name!r}. {nearest(name, [*known, *FACTS])}")
+    shown = list(dict.fromkeys(["tag", "state", *([by] if by else []), *(n for n, _, _ in asked), *extra]))
+    found = log.table(["experiment", *shown])
+    keep = [
+        i
+        for i in range(len(found["tag"]))
+        if experiment in (None, found["experiment"][i]) and all(_holds(found[n][i], how, v) for n, how, v in asked)
+    ]
+    if by:
+        have = sorted((i for i in keep if found[by][i] is not None), key=lambda i: found[by][i], reverse=falling)
+        keep = have + [i for i in keep if found[by][i] is None]
+    return [{c: found[c][i] for c in shown} for i in keep[:limit]], shown, len(keep)
+
+
+def _condition(text: str) -> tuple[str, str, float | str]:
+    hit = _CONDITION.fullmatch(text)
+    if hit is None:
+        raise UsageError(f"--where {text!r}: write CRITERION, one of < <= = != >= >, and a value: 'intent.accuracy>0.9'.")
+    name, how, value = hit.groups()
+    try:
+        return name, how, float(value)
+    except ValueError:
+        return name, how, value
+
+
+def _holds(value: Any, how: str, limit: float | str) -> bool:
+    if value is None or isinstance(value, str) is not isinstance(limit, str):
+        return False
+    answers = {
+        "<": value < limit, "<=": value <= limit, "=": value == limit,
+        "!=": value != limit, ">=": value >= limit, ">": value > limit,
+    }  # fmt: skip
+    return bool(answers[how])
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
