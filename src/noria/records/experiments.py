@@ -13,8 +13,8 @@ RunState = Literal["finished", "pruned", "failed"]
 class ExperimentRun:
     """A run that has ended.
 
-    `tag`: unique and readable, `EXPERIMENT.NUMBER`. `state`: `pruned` was stopped early by its sweep, `failed` broke off
-    for the `reason`. `settings`: the whole recipe. `metrics`: criteria by id and what the run cost, finite only.
+    `tag`: unique and readable, `EXPERIMENT.NUMBER`. `state`: `pruned` was stopped early by its sweep, `failed` broke
+    off for the `reason`. `settings`: the whole recipe. `metrics`: criteria by id and what the run cost, finite only.
     `record`: address in the blobs of its manifest and predictions, "" for a failed run. `manifest_sha256`: of the
     manifest file. `data`: `examples/NAME@VERSION`.
     """

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.house import examples
+
 from noria.app import wiring
 from noria.app.home import Home, create_home, open_home
 from noria.app.wiring.experiments import proposals_of, run_log, sweep_desk, work
@@ -11,7 +13,6 @@ from noria.build.experiments.sweeps.plan import Plan, read_plan
 from noria.build.experiments.sweeps.runners import InProcess, Runner
 from noria.build.experiments.sweeps.sweep import Progress, Swept, sweep
 from noria.records.experiments import ExperimentRun
-from tests.house import examples
 
 PLAN = """
 name = "small"

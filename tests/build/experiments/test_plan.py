@@ -62,7 +62,11 @@ def test_a_plan_has_150_runs_unless_it_says_otherwise_and_knows_which_way_is_bet
 
 
 def test_a_grid_is_every_combination_in_the_order_of_the_plan():
-    space = {"svm_c": [0.1, 1.0], "char_max_n": {"low": 3, "high": 5}, "answer_at": {"low": 0.1, "high": 0.3, "step": 0.1}}
+    space = {
+        "svm_c": [0.1, 1.0],
+        "char_max_n": {"low": 3, "high": 5},
+        "answer_at": {"low": 0.1, "high": 0.3, "step": 0.1},
+    }
     grid = list(plan_of({**GOOD, "sampler": "grid", "space": space}, "p.toml").grid())
     assert len(grid) == 2 * 3 * 3
     assert grid[0] == {"svm_c": 0.1, "char_max_n": 3, "answer_at": 0.1}
@@ -71,7 +75,7 @@ def test_a_grid_is_every_combination_in_the_order_of_the_plan():
 
 def test_a_campaign_names_the_experiment_that_is_at_fault():
     text = '[[experiment]]\nname = "a"\ndata = "d"\n[[experiment]]\nname = "b"\ndata = "d"\nrnus = 2\n'
-    with pytest.raises(UsageError, match="c.toml, experiment 2: unknown key 'rnus'"):
+    with pytest.raises(UsageError, match=r"c\.toml, experiment 2: unknown key 'rnus'"):
         read_campaign(text, "c.toml")
 
 
@@ -94,6 +98,6 @@ def test_each_plan_of_a_campaign_can_stand_as_a_file_of_its_own():
         'space = { svm_c = [0.1, 1.0], answer_at = { low = 0.1, high = 0.2 } }\nfixed = { lineup = "ngrams" }\n'
     )
     campaign = read_campaign(text, "c.toml")
-    (plan, alone), = campaign.plans
+    ((plan, alone),) = campaign.plans
     assert read_plan(alone, "a.toml") == plan
     assert campaign.questions == {"a": "Why?"}

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.build.experiments.made_up_sweeps import PLAN, made_home, plan, run, runs_of, tried
 
 from noria.app import wiring
 from noria.app.home import Home
@@ -21,7 +22,6 @@ from noria.build.experiments.sweeps.runners import InProcess, Processes, SparkEx
 from noria.build.experiments.sweeps.study import Coordinator
 from noria.errors import NotFound, OutsideError, StateError, UsageError
 from noria.records.experiments import ExperimentRun
-from tests.build.experiments.made_up_sweeps import PLAN, made_home, plan, run, runs_of, tried
 
 
 @pytest.fixture

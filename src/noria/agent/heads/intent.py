@@ -142,9 +142,7 @@ def train(
     return FusedIntents(ngrams, fitted, lesson.classes, equal, rejects=lesson.learns_reject, table=table)
 
 
-def training_set(
-    lesson: Lesson, ngrams: Ngrams, matrix: tuple[Floats32, Ints, Ints] | None = None
-) -> TrainingSet:
+def training_set(lesson: Lesson, ngrams: Ngrams, matrix: tuple[Floats32, Ints, Ints] | None = None) -> TrainingSet:
     """The rows with their n-grams (`matrix`, where it is there already)."""
     return TrainingSet(
         texts=lesson.texts,

@@ -55,10 +55,8 @@ def ngrams_of(texts: Sequence[str], recipe: Recipe, memory: Memory | None) -> Ng
         figures = {"words": list(made.words), "chars": list(made.chars), "texts": made.texts}
         memory.put(key, figures, {"word_idf": made.word_idf, "char_idf": made.char_idf})
         return made
-    figures, idf = kept
-    return Ngrams(
-        figures["words"], idf["word_idf"], figures["chars"], idf["char_idf"], int(figures["texts"]), recipe
-    )
+    told, idf = kept
+    return Ngrams(told["words"], idf["word_idf"], told["chars"], idf["char_idf"], int(told["texts"]), recipe)
 
 
 def matrix_of(
@@ -116,12 +114,8 @@ def _digest(*parts: object) -> str:
     for part in parts:
         if isinstance(part, np.ndarray):
             total.update(f"{part.dtype.str}{part.shape}\n".encode())
-            total.update(_bytes_of(part))
+            total.update(np.ascontiguousarray(part).tobytes())
         else:
             text = json.dumps(part, sort_keys=True).encode()  # ASCII, so that any text can be hashed
             total.update(f"{len(text)}\n".encode() + text)
     return total.hexdigest()
-
-
-def _bytes_of(array: npt.NDArray[np.generic]) -> memoryview:
-    return memoryview(np.ascontiguousarray(array)).cast("B")

@@ -134,7 +134,7 @@ def _training_encoder(spec: str) -> Encoder | None:
 
 
 @lru_cache(maxsize=2)
-def _near(fingerprint: str) -> dict[bytes, npt.NDArray[np.float32]]:  # noqa: ARG001 - one memory for each encoder
+def _near(fingerprint: str) -> dict[bytes, npt.NDArray[np.float32]]:
     return {}
 
 

@@ -1,4 +1,4 @@
-"""Where two runs part: environment, data, code, settings, numerics, in that order; the first one is the cause to look at."""
+"""Where two runs part: environment, data, code, settings, numerics, in that order; the first is the cause."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class Difference:
 class Comparison:
     """Two runs held against each other.
 
-    `differences`: all, in order of place. `same_results`: predictions, model and every deterministic criterion are equal
-    to the last bit. `criteria`: how many criteria were compared. `changed_predictions`: of `predictions`.
+    `differences`: all, in order of place. `same_results`: predictions, model and deterministic criteria are equal to
+    the last bit. `criteria`: how many criteria were compared. `changed_predictions`: of `predictions`.
     """
 
     differences: tuple[Difference, ...]
@@ -74,9 +74,7 @@ class Comparison:
         return f"{self.changed_predictions} of {self.predictions} predictions differ"
 
 
-def compare(
-    was: Mapping[str, Any], now: Mapping[str, Any], said_was: bytes = b"", said_now: bytes = b""
-) -> Comparison:
+def compare(was: Mapping[str, Any], now: Mapping[str, Any], said_was: bytes = b"", said_now: bytes = b"") -> Comparison:
     """Compares two manifests and, where they are given, the predictions as they are kept (gzip of JSON)."""
     found = [
         *_environment(was["environment"], now["environment"]),
@@ -86,7 +84,8 @@ def compare(
     ]
     results_was, results_now = was["results"], now["results"]
     criteria = _criteria(results_was["criteria"], results_now["criteria"])
-    predictions, changed, numerics = 0, 0, []
+    predictions, changed = 0, 0
+    numerics: list[Difference] = []
     if said_was and said_now:
         predictions, changed, numerics = _predictions(said_was, said_now)
     same = results_was == results_now
@@ -128,7 +127,10 @@ def _code(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[Difference]:
     """By content alone: the same files are the same code, whatever git calls them."""
     if was["sha256"] == now["sha256"]:
         return []
-    commits = [f"{c['sha256'][:12]} (commit {c['commit'][:9] or '?'}{', changed' if c['diff_sha256'] else ''})" for c in (was, now)]
+    commits = [
+        f"{c['sha256'][:12]} (commit {c['commit'][:9] or '?'}{', changed' if c['diff_sha256'] else ''})"
+        for c in (was, now)
+    ]
     return [Difference("code", "source", *commits)]
 
 
@@ -136,7 +138,9 @@ def _flat(place: Place, was: Any, now: Any, name: str = "") -> list[Difference]:
     if isinstance(was, Mapping) and isinstance(now, Mapping):
         out = []
         for key in sorted({*was, *now}):
-            out += _flat(place, was.get(key), now.get(key), f"{name}.{key}" if name and not name.endswith(" ") else name + key)
+            out += _flat(
+                place, was.get(key), now.get(key), f"{name}.{key}" if name and not name.endswith(" ") else name + key
+            )
         return out
     return [] if was == now else [Difference(place, name, _short(was), _short(now))]
 
@@ -172,4 +176,3 @@ def _predictions(was: bytes, now: bytes) -> tuple[int, int, list[Difference]]:
             what = f"{column} of {len(at)} rows, first {a['id'][first]!r}"
             out.append(Difference("numerics", what, _short(a[column][first]), _short(b[column][first])))
     return count, len(changed), out
-

@@ -72,7 +72,7 @@ class Tools:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a task. `predictions`: gzip of JSON, see `measuring.predictions_of`; `reason`: why it failed, else "".
+    """What came of a task. `predictions`: gzip of JSON, see `measuring.predictions_of`; `reason`: why it failed.
 
     `facts`: recipe, encoder, counts and environment, for the manifest.
     """

@@ -60,9 +60,8 @@ def _versions(names: list[str], *, follow: bool) -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
         found[name] = there.version
-        for wanted in (there.requires or ()) if follow else ():
-            if "extra ==" not in wanted and (hit := _NAME.match(wanted)):
-                ahead.append(hit.group())
+        wanted = [w for w in there.requires or () if "extra ==" not in w] if follow else []
+        ahead += [hit.group() for w in wanted if (hit := _NAME.match(w))]
     found.pop("noria", None)  # it is told by its source
     return dict(sorted(found.items()))
 
@@ -87,7 +86,10 @@ def make_environment(archive: bytes, lock_sha256: str, root: Path) -> Path:
     home.mkdir(parents=True, exist_ok=True)
     (home / "runtime.lock").write_bytes(lock)
     pip = [str(python), "-m", "pip", "-qq", "--disable-pip-version-check", "--no-input", "install"]
-    for command in ([sys.executable, "-m", "venv", str(home)], [*pip, "--require-hashes", "-r", str(home / "runtime.lock")]):
+    for command in (
+        [sys.executable, "-m", "venv", str(home)],
+        [*pip, "--require-hashes", "-r", str(home / "runtime.lock")],
+    ):
         done = subprocess.run(command, capture_output=True, check=False)
         if done.returncode:
             said = done.stderr.decode("utf-8", "replace").strip()[-500:]

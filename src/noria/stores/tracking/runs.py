@@ -21,7 +21,18 @@ import pyarrow.parquet as pq
 from noria.errors import NotFound, OutsideError, StateError
 from noria.records.experiments import ExperimentRun
 
-FACTS = ("tag", "experiment", "number", "state", "time_ms", "data", "record", "manifest_sha256", "bundle_sha256", "reason")
+FACTS = (
+    "tag",
+    "experiment",
+    "number",
+    "state",
+    "time_ms",
+    "data",
+    "record",
+    "manifest_sha256",
+    "bundle_sha256",
+    "reason",
+)
 """Columns beside the metrics; settings lie in one column of JSON."""
 _SEGMENT = 500
 """Runs of a segment: small enough to read as text, large enough that 15,000 runs are 30 files."""
@@ -107,7 +118,7 @@ class RunLog:
         return sorted(names)
 
     def table(self, columns: Iterable[str]) -> dict[str, list[Any]]:
-        """Columns of all runs, equally long: `tag` and those asked for (facts or metrics); None where a run has none."""
+        """Columns of all runs, equally long: `tag` and those asked for (facts, metrics); None where a run has none."""
         wanted = ["tag", *(c for c in dict.fromkeys(columns) if c != "tag")]
         stored = [c if c in FACTS else f"m:{c}" for c in wanted]
         out: dict[str, list[Any]] = {name: [] for name in wanted}
@@ -219,8 +230,9 @@ def _append_whole(path: Path, data: bytes) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     before = os.fstat(handle).st_size
     try:
-        if os.write(handle, data) < len(data):
-            raise OSError(28, "No space left on device")
+        written = 0
+        while written < len(data):  # a disk that is nearly full takes a part; the next call says so
+            written += os.write(handle, data[written:])
         os.fsync(handle)
     except OSError:
         os.ftruncate(handle, before)
@@ -250,4 +262,6 @@ def _run(values: Mapping[str, Any], path: Path) -> ExperimentRun:
     try:
         return ExperimentRun(**values)
     except TypeError as error:
-        raise StateError(f"{path} holds a run of another version of Noria ({error}); update Noria to read it.") from None
+        raise StateError(
+            f"{path} holds a run of another version of Noria ({error}); update Noria to read it."
+        ) from None

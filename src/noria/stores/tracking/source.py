@@ -51,9 +51,7 @@ def read_source(package: Path) -> Source:
     lock = files.get("requirements/runtime.lock", b"")
     commit = _git(root, "rev-parse", "HEAD").strip() if root and (root / ".git").exists() else ""
     diff = _git(root, "diff", "HEAD", "--", "src", "pyproject.toml", "requirements") if root and commit else ""
-    return Source(
-        digest.hexdigest(), _tar(files), commit, diff, hashlib.sha256(lock).hexdigest() if lock else ""
-    )
+    return Source(digest.hexdigest(), _tar(files), commit, diff, hashlib.sha256(lock).hexdigest() if lock else "")
 
 
 def unpack_source(archive: bytes, folder: Path) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,8 +19,12 @@ _SHOWN = ("decision.served", "intent.accuracy", "intent.macro_f1", "scope.auroc"
 
 
 @click.command("list")
-@click.option("--experiment", help="Runs of this experiment only; without it and without --where, a list of experiments.")
-@click.option("--where", "conditions", multiple=True, metavar="'CRITERION>0.9'", help="Only runs that fulfil all of them.")
+@click.option(
+    "--experiment", help="Runs of this experiment only; without it and without --where, a list of experiments."
+)
+@click.option(
+    "--where", "conditions", multiple=True, metavar="'CRITERION>0.9'", help="Only runs that fulfil all of them."
+)
 @click.option("--sort", metavar="[-]CRITERION", help="Smallest first; with a minus, largest first.")
 @click.option("--columns", metavar="A,B,...", help="Criteria to show.")
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
@@ -71,18 +75,9 @@ def show_command(ctx: click.Context, tag: str, home: str | None, as_json: bool) 
     if run.reason:
         lines.append(f"  reason       {run.reason}")
     if manifest:
-        code, data = manifest["code"], manifest["data"]
-        facts = data["examples"]
-        lines += [
-            f"  code         {code['version']}, commit {code['commit'][:12] or '?'}"
-            f"{' with changes' if code['diff_sha256'] else ''}, source {code['sha256'][:12]}, archived {code['archive'][:12]}",
-            f"  environment  Python {manifest['environment']['python']}, {len(manifest['environment']['packages'])} packages, "
-            f"lock {code['lock_sha256'][:12] or 'none'}, {manifest['environment']['cpu']['model']}",
-            f"  data         {facts['name']}@{facts['version']} ({facts['rows']} rows, sha256 {facts['sha256'][:12]}): "
-            f"{data['learnt_rows']} fitted on, {data['scored_rows']} scored",
-            f"  model        {run.bundle_sha256[:12]} ({'kept' if kept else 'not kept; reproduce makes it again'})",
-            "  settings     " + ", ".join(f"{k}={v}" for k, v in run.settings.items()),
-        ]
+        lines += _facts_of(manifest)
+        lines.append(f"  model        {run.bundle_sha256[:12]} ({'kept' if kept else 'not kept: can be made again'})")
+        lines.append("  settings     " + ", ".join(f"{k}={v}" for k, v in run.settings.items()))
     lines += [f"  {name:<44} {value:.6g}" for name, value in sorted(run.metrics.items())]
     show({"run": run, "manifest": manifest, "model_kept": kept}, as_json=as_json, text="\n".join(lines))
 
@@ -92,7 +87,9 @@ def show_command(ctx: click.Context, tag: str, home: str | None, as_json: bool) 
 @click.option("--all", "everything", is_flag=True, help="Also the criteria in which they are equal.")
 @home_options
 @click.pass_context
-def compare_command(ctx: click.Context, tags: tuple[str, ...], everything: bool, home: str | None, as_json: bool) -> None:
+def compare_command(
+    ctx: click.Context, tags: tuple[str, ...], everything: bool, home: str | None, as_json: bool
+) -> None:
     """Hold runs beside each other: the settings and criteria in which they differ."""
     from noria.app.wiring.experiments import run_log
 
@@ -129,6 +126,20 @@ def diff_command(ctx: click.Context, first: str, second: str, home: str | None, 
     show({"identical": found.identical, "cause": found.cause, "comparison": found}, as_json=as_json, text=found.told())
 
 
+def _facts_of(manifest: Mapping[str, Any]) -> list[str]:
+    code, data, environment = manifest["code"], manifest["data"], manifest["environment"]
+    examples, changed = data["examples"], " with changes" if code["diff_sha256"] else ""
+    at = f"commit {code['commit'][:12] or '?'}{changed}, source {code['sha256'][:12]}"
+    packages = f"{len(environment['packages'])} packages, lock {code['lock_sha256'][:12] or 'none'}"
+    rows = f"{examples['rows']} rows, sha256 {examples['sha256'][:12]}"
+    used = f"{data['learnt_rows']} fitted on, {data['scored_rows']} scored"
+    return [
+        f"  code         {code['version']}, {at}, archived {code['archive'][:12]}",
+        f"  environment  Python {environment['python']}, {packages}, {environment['cpu']['model']}",
+        f"  data         {examples['name']}@{examples['version']} ({rows}): {used}",
+    ]
+
+
 def _selected(
     log: RunLog, experiment: str | None, conditions: Sequence[str], sort: str | None, columns: str | None, limit: int
 ) -> tuple[list[dict[str, Any]], list[str], int]:
@@ -158,7 +169,9 @@ def _selected(
 def _condition(text: str) -> tuple[str, str, float | str]:
     hit = _CONDITION.fullmatch(text)
     if hit is None:
-        raise UsageError(f"--where {text!r}: write CRITERION, one of < <= = != >= >, and a value: 'intent.accuracy>0.9'.")
+        raise UsageError(
+            f"--where {text!r}: write CRITERION, one of < <= = != >= >, and a value: 'intent.accuracy>0.9'."
+        )
     name, how, value = hit.groups()
     try:
         return name, how, float(value)

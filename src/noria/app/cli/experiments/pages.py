@@ -33,8 +33,8 @@ def ui_command(ctx: click.Context, port: int, home: str | None, as_json: bool) -
 def ui_command_of(tracker_url: str, artifacts: str, port: int) -> tuple[list[str], dict[str, str]]:
     """The command and its environment."""
     command = [
-        sys.executable, "-m", "mlflow", "server", "--backend-store-uri", tracker_url, "--default-artifact-root", artifacts,
-        "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
+        sys.executable, "-m", "mlflow", "server", "--backend-store-uri", tracker_url,
+        "--default-artifact-root", artifacts, "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
     ]  # fmt: skip
     off = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
     return command, {**os.environ, **off}

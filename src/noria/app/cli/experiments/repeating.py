@@ -69,7 +69,9 @@ def reproduce_command(
                 click.echo(copy.told())
     same = sum(copy.identical for copy in copies)
     told = [{"tag": c.tag, "identical": c.identical, "missing": c.missing, "comparison": c.comparison} for c in copies]
-    show({"identical": same, "of": len(copies), "runs": told}, as_json=as_json, text=f"{same} of {len(copies)} identical")
+    show(
+        {"identical": same, "of": len(copies), "runs": told}, as_json=as_json, text=f"{same} of {len(copies)} identical"
+    )
     if same < len(copies):
         ctx.exit(1)
 
@@ -100,4 +102,3 @@ def _drawn(runs: list[ExperimentRun], count: int, seed: int) -> list[ExperimentR
     if not finished:
         raise UsageError("there is no finished run to draw from; 'noria experiments list' shows what there is.")
     return random.Random(seed).sample(finished, min(count, len(finished)))  # noqa: S311 - no secret hangs on the draw
-

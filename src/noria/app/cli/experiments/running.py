@@ -167,9 +167,11 @@ def run_sweep(
     path.write_text(text, encoding="utf-8")
     runner = _runner(home, workers, spark)
     swept = sweep(plan, proposals, runner, desk)
-    keep_best(stores, plan, desk, runner)
+    best = keep_best(stores, plan, desk, runner)
     runner.close()
     _, why = deliver(stores, run_log(home))
+    if not why and best:
+        stores.tracker.register(plan.name, best[0].tag, "best", best[0].bundle_sha256)
     if why:
         click.echo(f"! The runs are kept, but the tracking server did not hear of all: {why}", err=True)
         click.echo("  Later: noria experiments deliver", err=True)
@@ -195,7 +197,7 @@ def _runner(home: Home, workers: int | None, spark: str | None) -> Runner:
 
 def _spark(master: str) -> Any:
     try:
-        from pyspark.sql import SparkSession
+        from pyspark.sql import SparkSession  # type: ignore[import-not-found,unused-ignore]
     except ImportError as error:
         raise StateError(f"--spark needs the package pyspark, which is not here ({error}).") from None
     builder = SparkSession.builder.master(master).appName("noria experiments")
@@ -226,10 +228,8 @@ def _span(ms: int) -> str:
 
 
 def _told(swept: Swept) -> str:
-    lines = [
-        f"{swept.name}: {swept.runs} runs ({swept.finished} finished, {swept.pruned} pruned, {swept.failed} failed; "
-        f"{swept.before} were there already) on {swept.data.ref}"
-    ]
+    states = f"{swept.finished} finished, {swept.pruned} pruned, {swept.failed} failed"
+    lines = [f"{swept.name}: {swept.runs} runs ({states}; {swept.before} were there already) on {swept.data.ref}"]
     if swept.best is not None:
         lines.append(f"best: {swept.best.tag}")
         lines.append(f"Next: noria experiments list --experiment {swept.name}")

@@ -34,7 +34,9 @@ def keep_best(stores: Stores, plan: Plan, desk: Desk, runner: Runner) -> list[Ex
         outcome = None if result is None else Outcome.from_bytes(result)
         if outcome is None or outcome.bundle_sha256 != run.bundle_sha256:
             why = outcome.reason if outcome and outcome.reason else "it came out otherwise than when it was measured"
-            raise StateError(f"the model of {run.tag} cannot be kept: {why}. Look at it: noria experiments reproduce {run.tag}")
+            raise StateError(
+                f"the model of {run.tag} cannot be kept: {why}. Look at it: noria experiments reproduce {run.tag}"
+            )
     return best
 
 

@@ -17,6 +17,11 @@ from noria.stores.tracking.runs import RunLog
 _BESIDE = ("intent.accuracy", "intent.macro_f1", "scope.auroc", "calibration.ece", "decision.served")
 """Criteria that the report shows beside an experiment's own objective."""
 
+_CAUTION = (
+    "Rows that are scored were never fitted on. The best of many runs is flattered by having been chosen: "
+    "its figure is where it came out here, not what to expect."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
@@ -60,14 +65,9 @@ def report_of(campaign: Campaign, results: Sequence[Swept], log: RunLog, *, seco
     runs = {swept.name: log.runs(swept.name) for swept in results}
     cpu = sum(r.metrics.get("cost.cpu_seconds", 0.0) for found in runs.values() for r in found)
     total = sum(len(found) for found in runs.values())
-    lines = [
-        f"# {campaign.name.capitalize()}",
-        "",
-        f"{len(results)} experiments, {total} runs, {cpu:.0f} CPU seconds in the runs, {seconds / 60:.1f} minutes on the "
-        "clock. Rows that are scored were never fitted on. The best of many runs is flattered by having been chosen: its "
-        "figure is where it came out here, not what to expect.",
-        "",
-    ]
+    took = f"{cpu:.0f} CPU seconds in the runs, {seconds / 60:.1f} minutes on the clock"
+    counts = f"{len(results)} experiments, {total} runs, {took}."
+    lines = [f"# {campaign.name.capitalize()}", "", f"{counts} {_CAUTION}", ""]
     for (plan, _), swept in zip(campaign.plans, results, strict=True):
         lines += _section(plan, swept, runs[swept.name], campaign.questions[plan.name])
     return "\n".join(lines).rstrip() + "\n"
@@ -119,4 +119,3 @@ def _inline(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(map(_inline, value)) + "]"
     return json.dumps(value)
-

@@ -145,6 +145,8 @@ def _check_types(given: Mapping[str, Any], where: str) -> None:
     for key, kind in kinds.items():
         if key in given and (not isinstance(given[key], kind) or isinstance(given[key], bool)):
             raise UsageError(f"{where}: {key} = {given[key]!r} is of the wrong kind; a {kind.__name__} is wanted.")
+    if not all(isinstance(rung, float) for rung in given.get("rungs", ())):
+        raise UsageError(f"{where}: rungs = {given['rungs']!r} must be shares between 0 and 1, rising.")
     for key, allowed in (("sampler", typing.get_args(Sampler)), ("pruner", ("median", "third"))):
         if key in given and given[key] not in allowed:
             raise UsageError(f"{where}: {key} = {given[key]!r} is none of {', '.join(map(repr, allowed))}.")
@@ -154,10 +156,12 @@ def _check(plan: Plan, where: str) -> None:
     for name, low, high in (("runs", 1, 1_000_000), ("generation", 1, 10_000), ("keep_models", 0, 1000)):
         if not low <= getattr(plan, name) <= high:
             raise UsageError(f"{where}: {name} = {getattr(plan, name)} is outside {low} to {high}.")
-    if any(not isinstance(r, float) or not 0 < r < 1 for r in plan.rungs) or list(plan.rungs) != sorted(plan.rungs):
+    if not all(0 < r < 1 for r in plan.rungs) or list(plan.rungs) != sorted(plan.rungs):
         raise UsageError(f"{where}: rungs = {list(plan.rungs)} must be shares between 0 and 1, rising.")
     if plan.rungs and len(plan.objectives) > 1:
-        raise UsageError(f"{where}: runs with several objectives cannot be pruned; drop rungs, or all but one objective.")
+        raise UsageError(
+            f"{where}: runs with several objectives cannot be pruned; drop rungs, or all but one objective."
+        )
     both = sorted(set(plan.fixed) & {a.name for a in plan.axes})
     if both:
         raise UsageError(f"{where}: {both[0]!r} is both fixed and in the space; leave it in one of them.")

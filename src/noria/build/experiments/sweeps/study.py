@@ -91,8 +91,8 @@ class Proposals:
             other = Coordinator(held["host"], held["pid"])
             if other != self._who and not other.is_dead(seen_from=self._who.host):
                 raise StateError(
-                    f"the sweep {self._plan.name!r} is being run by process {other.pid} of {other.host}; wait for it, or "
-                    "say --take-over if you know that it is dead."
+                    f"the sweep {self._plan.name!r} is being run by process {other.pid} of {other.host}; "
+                    "wait for it, or say --take-over if you know that it is dead."
                 )
         self._study.set_user_attr("coordinator", {**asdict(self._who), "time_ms": time_ms})
 

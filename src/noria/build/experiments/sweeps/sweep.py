@@ -109,7 +109,7 @@ class _Sweep:
 
     def result(self) -> Swept:
         states = [run.state for run in self._known.values()]
-        counts = {s: states.count(s) for s in ("finished", "pruned", "failed")}  # type: ignore[arg-type]
+        counts = {s: states.count(s) for s in ("finished", "pruned", "failed")}
         return Swept(
             self._plan.name, len(states), counts["finished"], counts["pruned"], counts["failed"], self._before,
             self._best(), self._data,
