@@ -122,7 +122,7 @@ def test_a_line_of_a_newer_version_is_refused(tmp_path):
     path = tmp_path / "000001.jsonl"
     path.write_bytes(path.read_bytes().replace(b'"reason"', b'"resaon"'))
     with pytest.raises(StateError, match="another version of Noria"):
-        log.runs()
+        RunLog(tmp_path).runs()
 
 
 def append_many(folder: str, first: int) -> None:

@@ -48,6 +48,7 @@ class RunLog:
     def __init__(self, root: str | Path) -> None:
         self._root = Path(root)
         self._closed: dict[Path, tuple[tuple[str, str], ...]] = {}
+        self._opened: dict[Path, tuple[int, list[ExperimentRun]]] = {}
 
     def append(self, run: ExperimentRun) -> bool:
         """Keeps a run; False, and nothing is changed, where its tag is there already. On disk when it returns.
@@ -63,7 +64,7 @@ class RunLog:
                     return False
                 path = self._open_segment(number)
                 _append_whole(path, line)
-                if path.read_bytes().count(b"\n") >= _SEGMENT:
+                if len(self._runs_in(path)) >= _SEGMENT:
                     self._close_segment(number)
                 return True
         except OSError as error:
@@ -175,6 +176,18 @@ class RunLog:
             self._closed[path] = tuple(zip(*(c.to_pylist() for c in found.columns), strict=True))
         return self._closed[path]
 
+    def _runs_in(self, path: Path) -> list[ExperimentRun]:
+        """The runs of the open segment; only what was appended since the last look is read."""
+        at, known = self._opened.get(path, (0, []))
+        with path.open("rb") as file:
+            file.seek(at)
+            fresh = file.read()
+        whole = fresh[: fresh.rfind(b"\n") + 1]
+        if whole:
+            known = [*known, *(_run(json.loads(line), path) for line in whole.split(b"\n")[:-1])]
+            self._opened = {path: (at + len(whole), known)}
+        return known
+
     def _snapshot(self) -> tuple[list[Path], list[ExperimentRun]]:
         """Closed segments, and the runs of the open one, at one moment; looks again where one was closed meanwhile."""
         while True:
@@ -183,8 +196,7 @@ class RunLog:
             try:
                 for path in sorted(self._root.glob("[0-9]*.jsonl")):
                     if path.with_suffix(".parquet") not in closed:
-                        lines = path.read_bytes().split(b"\n")[:-1]
-                        loose += [_run(json.loads(line), path) for line in lines]
+                        loose += self._runs_in(path)
             except FileNotFoundError:
                 continue
             if self._parquet() == closed:

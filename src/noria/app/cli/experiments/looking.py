@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from noria.app.cli.context import home_options, opened, show, table, when
+from noria.app.cli.context import home_options, home_path, opened, show, table, when
 from noria.errors import NotFound, UsageError, nearest
 
 if TYPE_CHECKING:
@@ -41,19 +41,15 @@ def list_command(
     as_json: bool,
 ) -> None:
     """List experiments, or runs: filtered, sorted, with the criteria you ask for."""
-    from noria.app.wiring.experiments import run_log
-
-    with opened(ctx, home) as (place, _):
-        log = run_log(place)
+    log = _log_of(ctx, home)
+    if experiment is None and not conditions and sort is None:
         counts = log.experiments()
-        if experiment is None and not conditions and sort is None:
-            rows = [(name, count) for name, count in counts.items()]
-            text = table(rows, ("EXPERIMENT", "RUNS")) if rows else "None yet: noria experiments sweep FILE"
-            show([{"experiment": n, "runs": c} for n, c in rows], as_json=as_json, text=text)
-            return
-        if experiment is not None and experiment not in counts:
-            raise NotFound("experiment", experiment, counts)
-        found, shown, total = _selected(log, experiment, conditions, sort, columns, limit)
+        text = (
+            table(list(counts.items()), ("EXPERIMENT", "RUNS")) if counts else "None yet: noria experiments sweep FILE"
+        )
+        show([{"experiment": n, "runs": c} for n, c in counts.items()], as_json=as_json, text=text)
+        return
+    found, shown, total = _selected(log, experiment, conditions, sort, columns, limit)
     text = table([[_cell(r[c]) for c in shown] for r in found], [c.upper() if "." not in c else c for c in shown])
     show(found, as_json=as_json, text=f"{text}\n{len(found)} of {total} runs")
 
@@ -91,13 +87,10 @@ def compare_command(
     ctx: click.Context, tags: tuple[str, ...], everything: bool, home: str | None, as_json: bool
 ) -> None:
     """Hold runs beside each other: the settings and criteria in which they differ."""
-    from noria.app.wiring.experiments import run_log
-
     if len(tags) < 2:
         raise UsageError("name two tags or more.")
-    with opened(ctx, home) as (place, _):
-        log = run_log(place)
-        runs = [log.get(tag) for tag in tags]
+    log = _log_of(ctx, home)
+    runs = [log.get(tag) for tag in tags]
     rows: list[list[object]] = []
     for part in ("settings", "metrics"):
         names = sorted({name for run in runs for name in getattr(run, part)})
@@ -124,6 +117,18 @@ def diff_command(ctx: click.Context, first: str, second: str, home: str | None, 
         (was, said_was), (now, said_now) = (read_manifest(stores.blobs, log.get(tag)) for tag in (first, second))
     found = compare(was, now, said_was, said_now)
     show({"identical": found.identical, "cause": found.cause, "comparison": found}, as_json=as_json, text=found.told())
+
+
+def _log_of(ctx: click.Context, home: str | None) -> RunLog:
+    """The runs of a home, without its settings and other stores: those take longer to load than the runs to read."""
+    from noria.stores.tracking.runs import RunLog
+
+    path = home_path(ctx, home)
+    if not (path / "home.json").is_file():
+        from noria.app.home import open_home
+
+        open_home(path)  # says what is wrong with it
+    return RunLog(path / "experiments" / "runs")
 
 
 def _facts_of(manifest: Mapping[str, Any]) -> list[str]:
@@ -155,6 +160,8 @@ def _selected(
             raise UsageError(f"no run has a criterion {name!r}. {nearest(name, [*known, *FACTS])}")
     shown = list(dict.fromkeys(["tag", "state", *([by] if by else []), *(n for n, _, _ in asked), *extra]))
     found = log.table(["experiment", *shown])
+    if experiment is not None and experiment not in found["experiment"]:
+        raise NotFound("experiment", experiment, log.experiments())
     keep = [
         i
         for i in range(len(found["tag"]))
