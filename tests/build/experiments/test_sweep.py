@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,10 +19,12 @@ from noria.app.home import Home
 from noria.app.wiring.experiments import proposals_of, run_log, work
 from noria.build.experiments.sweeps import runners
 from noria.build.experiments.sweeps.plan import Axis, Objective
-from noria.build.experiments.sweeps.runners import InProcess, Processes, SparkExecutors
+from noria.build.experiments.sweeps.runners import InProcess, Processes
 from noria.build.experiments.sweeps.study import Coordinator
 from noria.errors import NotFound, OutsideError, StateError, UsageError
 from noria.records.experiments import ExperimentRun
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -272,25 +275,27 @@ def test_a_task_whose_worker_dies_is_tried_once_more_and_then_given_up(tmp_path)
     assert done == {0: b"plain", 1: b"shy", 2: None, 3: b"last"}
 
 
-def test_executors_get_every_task_with_its_number():
-    """The way through Spark, without Spark: map and collect as its driver calls them."""
-
-    class Context:
-        def parallelize(self, items, slices):
-            assert slices == len(items)
-            self.items = items
-            return self
-
-        def map(self, what):
-            self.items = [what(item) for item in self.items]
-            return self
-
-        def collect(self):
-            return self.items
-
-    spark = SparkExecutors(lambda place, task: f"{place}:{task}".encode(), "home", Context())
-    assert dict(spark.run(["a", "b"])) == {0: b"home:a", 1: b"home:b"}
-    assert list(spark.run([])) == []
+@pytest.mark.real
+def test_a_spark_cluster_tries_the_same_and_comes_to_the_same(home, swept, tmp_path):
+    """Real executors of a local cluster, in JVMs and Python processes of their own."""
+    site = next((ROOT / ".real" / "spark" / "lib").glob("python3*/site-packages/pyspark"), None)
+    if site is None or shutil.which("java") is None:
+        if os.environ.get("NORIA_REQUIRE_SPARK"):
+            pytest.fail("no Spark in .real/spark, or no Java (NORIA_REQUIRE_SPARK is set)", pytrace=False)
+        pytest.skip("no Spark: `make real` makes .real/spark, and Java is needed")
+    for name in ("pyspark", "py4j"):  # these alone: everything else is our own environment's
+        (tmp_path / "spark").mkdir(exist_ok=True)
+        (tmp_path / "spark" / name).symlink_to(site.with_name(name))
+    plan_file = tmp_path / "plan.toml"
+    plan_file.write_text(PLAN, encoding="utf-8")
+    command = [sys.executable, "-m", "noria", "--home", str(home.path), "experiments", "sweep", str(plan_file)]
+    path = os.pathsep.join([str(tmp_path / "spark"), os.environ.get("PYTHONPATH", "")])
+    place = {"SPARK_LOCAL_IP": "127.0.0.1", "PYTHONPATH": path, "SPARK_WORKER_DIR": str(tmp_path / "work")}
+    spark = [*command, "--spark", "local-cluster[2,1,1024]", "--json"]
+    done = subprocess.run(spark, env=os.environ | place, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert json.loads(done.stdout.splitlines()[-1])["finished"] == 6
+    assert tried(home) == tried(swept)
 
 
 def test_a_run_is_never_logged_twice(home):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -200,8 +201,12 @@ def _spark(master: str) -> Any:
         from pyspark.sql import SparkSession  # type: ignore[import-not-found,unused-ignore]
     except ImportError as error:
         raise StateError(f"--spark needs the package pyspark, which is not here ({error}).") from None
-    builder = SparkSession.builder.master(master).appName("noria experiments")
-    return builder.config("spark.ui.enabled", "false").getOrCreate().sparkContext
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # executors run the interpreter that has Noria
+    builder = SparkSession.builder.master(master).appName("noria experiments").config("spark.ui.enabled", "false")
+    given = {k: v for k, v in os.environ.items() if k.startswith("NORIA_")}
+    for name, value in {**given, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}.items():
+        builder = builder.config(f"spark.executorEnv.{name}", value)
+    return builder.getOrCreate().sparkContext
 
 
 class _Teller:

@@ -110,6 +110,8 @@ class SparkExecutors:
         self._work, self._place, self._context = work, place, context
 
     def run(self, tasks: Sequence[str]) -> Iterator[tuple[int, bytes | None]]:
+        if not tasks:
+            return
         work, place = self._work, self._place
         numbered = list(enumerate(tasks))
         done = self._context.parallelize(numbered, len(numbered)).map(lambda pair: (pair[0], work(place, pair[1])))
