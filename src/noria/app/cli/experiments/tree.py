@@ -17,7 +17,7 @@ class _Lazy(click.Group):
     """Loads a command's file when it is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_WHERE)
+        return [name for name in _WHERE if name != "rerun"]  # which is no command for people
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _WHERE:
