@@ -244,9 +244,17 @@ def test_random_search_tries_other_settings_than_another_seed(home):
     assert [t[1:3] for t in tried(home)] != [t[1:3] for t in tried(home, "other")]
 
 
-def test_a_study_in_a_database_tries_the_same_as_in_the_journal_file(home, swept):
-    run(home, plan(storage=f"sqlite:///{home.path / 'study.db'}"))
+def test_a_study_in_a_database_tries_the_same_as_in_the_journal_file(home, swept, new_database):
+    stored = plan(storage=new_database().replace("postgresql:", "postgresql+psycopg:"))
+    with pytest.raises(Interrupted):
+        run(home, stored, Crashing(home, 4))
+    assert run(home, stored).before == 4
     assert tried(home) == tried(swept)
+
+
+def test_a_database_that_cannot_be_reached_is_said_to_be_so(home):
+    with pytest.raises(OutsideError, match="study's storage cannot be used"):
+        run(home, plan(storage="postgresql+psycopg://nobody@127.0.0.1:9/none"))
 
 
 def test_progress_counts_to_the_end_and_estimates_what_is_left(home):

@@ -64,7 +64,8 @@ class Proposals:
         self._plan, self._who = plan, who
         self._distributions = {axis.name: _distribution(axis) for axis in plan.axes}
         self._grid = list(plan.grid()) if plan.sampler == "grid" else []
-        self._study = _open(plan, folder)
+        self._storage = _storage(plan, folder)
+        self._study = _open(plan, self._storage)
         identity = plan_identity(plan)
         known = self._study.user_attrs.get("plan")
         if known is None:
@@ -97,8 +98,11 @@ class Proposals:
         self._study.set_user_attr("coordinator", {**asdict(self._who), "time_ms": time_ms})
 
     def release(self) -> None:
-        """Says that this coordinator has ended."""
+        """Says that this coordinator has ended, and closes the storage."""
         self._study.set_user_attr("coordinator", None)
+        if hasattr(self._storage, "engine"):
+            self._storage.remove_session()
+            self._storage.engine.dispose()
 
     def generation(self) -> list[Trial]:
         """The runs of the next generation that have not ended, or of the one that a crash interrupted; none at the end.
@@ -178,14 +182,14 @@ def chosen(trial: Trial) -> Mapping[str, Any]:
     return dict(sorted(trial.params.items()))
 
 
-def _open(plan: Plan, folder: Path) -> Study:
+def _open(plan: Plan, storage: BaseStorage) -> Study:
     import optuna
 
     logging.getLogger("optuna").setLevel(logging.ERROR)
     try:
         return optuna.create_study(
             study_name=plan.name,
-            storage=_storage(plan, folder),
+            storage=storage,
             sampler=_sampler(plan, 0),
             pruner=_pruner(plan),
             directions=[o.direction for o in plan.objectives],
@@ -208,7 +212,12 @@ def _storage(plan: Plan, folder: Path) -> BaseStorage:
     if plan.storage:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return RDBStorage(plan.storage, heartbeat_interval=60, grace_period=_LEASE_MS // 1000)
+            try:
+                return RDBStorage(plan.storage, heartbeat_interval=60, grace_period=_LEASE_MS // 1000)
+            except Exception as error:
+                if type(error).__module__.startswith(("sqlalchemy.", "psycopg", "optuna.")):
+                    raise OutsideError(f"the study's storage cannot be used: {error}", retry_helps=True) from error
+                raise
     folder.mkdir(parents=True, exist_ok=True)
     return JournalStorage(JournalFileBackend(str(folder / "study.log")))
 

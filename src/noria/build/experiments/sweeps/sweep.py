@@ -77,7 +77,6 @@ def sweep(plan: Plan, proposals: Proposals, runner: Runner, desk: Desk) -> Swept
     try:
         while trials := proposals.generation():
             state.generation(trials)
-            proposals.lease(desk.now_ms())
     finally:
         runner.close()
         proposals.release()
@@ -169,6 +168,7 @@ class _Sweep:
         )
         desk.log.append(run)
         self._known[task.number] = run
+        self._proposals.lease(desk.now_ms())
         desk.tell(self._progress())
 
     def _measured(self, outcome: Outcome) -> Outcome:
