@@ -13,11 +13,18 @@ from noria.stores import Stores
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
+def swept(tmp_path_factory):
     home = made_home(tmp_path_factory.mktemp("delivery") / "home")
-    run(home, plan(runs=2, fixed={"lineup": "ngrams"}))
+    run(home, plan(runs=2))
     run_log(home).append(ExperimentRun("small.0002", "small", 2, "failed", 3, reason="it broke"))
     return home
+
+
+@pytest.fixture
+def home(swept, tmp_path):
+    """A copy of which no server has heard."""
+    shutil.copytree(swept.path, tmp_path / "home")
+    return open_home(tmp_path / "home")
 
 
 def with_tracker(home, uri: str) -> Stores:
