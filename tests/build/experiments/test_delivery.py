@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 from tests.build.experiments.made_up_sweeps import made_home, plan, run
 
 from noria.app import wiring
+from noria.app.home import open_home
 from noria.app.wiring.experiments import run_log
 from noria.build.experiments.delivery import deliver
 from noria.records.experiments import ExperimentRun
