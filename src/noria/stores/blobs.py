@@ -46,7 +46,7 @@ class Blobs:
                 raise UsageError(f"{name!r} cannot be a file of a bundle: use letters, digits, '.', '_' and '-' only.")
         if not files:
             raise UsageError("a bundle needs at least one file.")
-        sha256 = _address(files)
+        sha256 = address_of(files)
         home = self._root / sha256
         if home.exists():
             self.get(sha256)
@@ -62,6 +62,10 @@ class Blobs:
             shutil.rmtree(part, ignore_errors=True)
         self.get(sha256)
         return sha256
+
+    def has(self, sha256: str) -> bool:
+        """Whether something is kept at an address; it is verified only when it is read."""
+        return (self._root / sha256).is_dir()
 
     def get(self, sha256: str) -> dict[str, bytes]:
         """The files at an address, verified: every name and every byte.
@@ -81,7 +85,7 @@ class Blobs:
             ) from None
         except OSError as error:
             raise StateError(f"the bundle {home} cannot be read: {error.strerror or error}.") from error
-        if _address(files) != sha256:
+        if address_of(files) != sha256:
             held = ", ".join(files) or "no file"
             raise StateError(
                 f"the bundle {home} was changed after it was written (it holds {held}) and is not used; "
@@ -117,7 +121,8 @@ def write_file(path: Path, data: bytes) -> None:
     _sync_folder(path.parent)
 
 
-def _address(files: Mapping[str, bytes]) -> str:
+def address_of(files: Mapping[str, bytes]) -> str:
+    """Where a store keeps these files: hex sha256 over the sorted list of (name, sha256 of the file)."""
     listing = [[name, hashlib.sha256(files[name]).hexdigest()] for name in sorted(files)]
     return hashlib.sha256(json.dumps(listing, separators=(",", ":")).encode()).hexdigest()
 

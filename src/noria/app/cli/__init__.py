@@ -14,6 +14,7 @@ from noria.errors import DataError, NoriaError
 COMMANDS = {
     "init": "preparing", "encoder": "preparing", "data": "data",
     "train": "model", "evaluate": "model", "predict": "model",
+    "experiments": "experiments.tree",
     "release": "release", "up": "serving", "ask": "serving", "feedback": "serving", "label": "labels",
     "label-studio": "labels",
     "monitor": "loop", "update": "loop", "turn": "loop", "replay": "replay", "demo": "replay",
@@ -25,6 +26,7 @@ SUMMARIES = {
     "train": "Train a candidate on a version of the data.",
     "evaluate": "Score a model on labelled rows.",
     "predict": "Write a model's predictions for a file.",
+    "experiments": "Run experiments, look at them, repeat any of them.",
     "release": "Propose, look at and roll back releases.",
     "up": "Serve the live release: HTTP API and pages.",
     "ask": "Ask the live agent one question.",

@@ -40,7 +40,7 @@ def train(
     from noria.build import train as build_train
 
     with opened(ctx, home) as (place, stores):
-        recipe = Recipe.from_dict({**place.settings.agent, **_settings(overrides)})
+        recipe = Recipe.from_dict({**place.settings.agent, **settings_of(overrides)})
         encoder, why = encoder_to_train(place.settings, recipe)
         candidate, agent = build_train(
             stores,
@@ -146,7 +146,8 @@ def load_model(stores: Stores, name: str | None) -> tuple[str, Agent]:
     return newest[0].tag, load_agent(stores, newest[0], load_encoder)
 
 
-def _settings(pairs: tuple[str, ...]) -> dict[str, object]:
+def settings_of(pairs: tuple[str, ...]) -> dict[str, object]:
+    """Settings of `KEY=VALUE`, the value as JSON where it is that; UsageError where one is no pair."""
     out: dict[str, object] = {}
     for pair in pairs:
         key, _, value = pair.partition("=")
