@@ -14,7 +14,7 @@ from noria.errors import DataError, NoriaError
 COMMANDS = {
     "init": "preparing", "encoder": "preparing", "data": "data",
     "train": "model", "evaluate": "model", "predict": "model",
-    "experiments": "experiments.tree",
+    "experiments": "experiments.tree", "thresholds": "choosing.thresholds", "choose": "choosing.choose",
     "release": "release", "up": "serving", "ask": "serving", "feedback": "serving", "label": "labels",
     "label-studio": "labels",
     "monitor": "loop", "update": "loop", "turn": "loop", "replay": "replay", "demo": "replay",
@@ -27,6 +27,8 @@ SUMMARIES = {
     "evaluate": "Score a model on labelled rows.",
     "predict": "Write a model's predictions for a file.",
     "experiments": "Run experiments, look at them, repeat any of them.",
+    "thresholds": "Find thresholds that keep what is asked, with a promise.",
+    "choose": "Choose one of many runs by a policy, with a report.",
     "release": "Propose, look at and roll back releases.",
     "up": "Serve the live release: HTTP API and pages.",
     "ask": "Ask the live agent one question.",
