@@ -142,8 +142,10 @@ def _recalibration(s: Sample) -> tuple[Floats, Floats]:
         v = s.view
         p = np.clip(v.confidence[v.judged], 1e-6, 1 - 1e-6)
         x, y, w = np.log(p / (1 - p)), v.top_right[v.judged].astype(np.float64), s.of("judged")
-        a, b = np.zeros(len(w)), np.ones(len(w))
-        for _ in range(12):
+        # Replicates start where the rows themselves end, so that a few of Newton's steps do.
+        first = None if len(w) == 1 else _recalibration(Sample(v, np.ones((1, v.n))))
+        a, b = (np.zeros(len(w)), np.ones(len(w))) if first is None else (np.tile(e, len(w)) for e in first)
+        for _ in range(12 if first is None else 4):
             mu = 1 / (1 + np.exp(-np.clip(a[:, None] + b[:, None] * x, -30, 30)))
             left, spread = w * (y - mu), w * mu * (1 - mu)
             g0, g1 = left.sum(axis=1), left @ x
