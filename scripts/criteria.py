@@ -12,7 +12,7 @@ HEAD = """# The catalogue of criteria
 Made by `python scripts/criteria.py` from the catalogue itself; do not edit it by hand.
 
 {count} named measures of an agent, each with a direction, a unit, a definition, a source and what it needs.
-`noria evaluate --criteria FILE` measures all that the rows can tell; what they cannot tell is "not measurable: needs …",
+`noria evaluate --criteria FILE` measures all that the rows can tell; of the others it says "not measurable: needs …",
 never 0. How to choose by them: [choosing.md](choosing.md).
 
 **Rows.** *In scope*: the right intent is one of the agent's. *Out of scope*: a legitimate request outside the scope, or

@@ -238,6 +238,10 @@ def _chain(accepted: Counts, errors: Counts, most: float, delta: float, start: i
 
 def _too_few(name: str, accepted: Counts, errors: Counts, most: float, delta: float, n: int) -> NotEnoughRows:
     """Says what it would take at the most promising threshold."""
+    if not accepted.any():
+        needed = rows_needed(0.0, most, delta)
+        said = f"{name}: not enough rows: none can be accepted; needs at least {needed} that can."
+        return NotEnoughRows(name, needed, said)
     options = []
     for taken, wrong in zip(accepted.tolist(), errors.tolist(), strict=True):
         needed = rows_needed(wrong / taken, most, delta) if taken else None

@@ -62,5 +62,5 @@ def thresholds(
             raise UsageError(f"{out} cannot be written: {error.strerror}.") from None
     settings = " ".join(f"--set {key}={value:g}" for key, value in tuned.settings().items())
     lines = [point.sentence for point in tuned.points.values()]
-    lines.append(f"Next: noria train --data {at.name} {settings}" if settings else "Nothing to set.")
+    lines.append(f"Next: noria train --data NAME {settings}" if settings else "Nothing to set.")
     show(told, as_json=as_json, text="\n".join(lines))
