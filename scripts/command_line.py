@@ -23,8 +23,9 @@ forbids it, 5 another system failed.
 def commands(command: click.Command, path: str, parent: click.Context | None = None) -> Iterator[tuple[str, str]]:
     """Every command with its help text, in the order of the tree."""
     context = click.Context(
-        command, info_name=path.rsplit(maxsplit=1)[-1], parent=parent, max_content_width=100, terminal_width=100
-    )
+        command, info_name=path.rsplit(maxsplit=1)[-1], parent=parent, max_content_width=100, terminal_width=100,
+        help_option_names=root.context_settings["help_option_names"],
+    )  # fmt: skip
     if not isinstance(command, click.Group) or command.invoke_without_command:
         yield path, command.get_help(context)
     if isinstance(command, click.Group):

@@ -12,14 +12,15 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 
 
-def test_the_command_line_page_is_what_the_commands_say() -> None:
-    """After a change: python scripts/command_line.py."""
-    spec = importlib.util.spec_from_file_location("command_line", ROOT / "scripts" / "command_line.py")
+@pytest.mark.parametrize(("made", "script"), [("command-line.md", "command_line"), ("criteria.md", "criteria")])
+def test_a_made_page_is_what_its_script_says(made: str, script: str) -> None:
+    """After a change: python scripts/SCRIPT.py."""
+    spec = importlib.util.spec_from_file_location(script, ROOT / "scripts" / f"{script}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    assert (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8") == module.document()
+    assert (ROOT / "docs" / made).read_text(encoding="utf-8") == module.document()
 
 
 @pytest.mark.parametrize("document", PAGES, ids=lambda p: str(p.relative_to(ROOT)))

@@ -298,3 +298,25 @@ def test_first_use_is_quiet(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["home"]
     made = {str(p.relative_to(tmp_path / "home")) for p in (tmp_path / "home").rglob("*") if p.is_file()}
     assert {Path(name).name for name in made} == {"tracker.db", "x.txt", ".open.lock", ".record.lock"}
+
+
+def test_a_registered_model_has_a_version_for_each_run_and_its_alias_moves(runs: Tracker) -> None:
+    record(runs, "bank.0001")
+    record(runs, "bank.0002")
+    assert runs.registered("bank", "best") is None
+    assert runs.register("bank", "bank.0001", "best", "ab" * 32) == 1
+    assert runs.register("bank", "bank.0002", "best", "cd" * 32) == 2
+    assert runs.registered("bank", "best") == "bank.0002"
+    assert runs.register("bank", "bank.0001", "best", "ab" * 32) == 1
+    assert runs.registered("bank", "best") == "bank.0001"
+    with pytest.raises(NotFound, match=r"bank\.0001"):
+        runs.register("bank", "bank.001", "best", "")
+
+
+def test_a_run_carries_its_notes_as_tags_and_is_known_by_its_tag(runs: Tracker) -> None:
+    run_id = record(runs, "bank.0001", notes={"noria.state": "pruned", "empty": ""})
+    tags = runs._client.get_run(run_id).data.tags
+    assert tags["noria.state"] == "pruned"
+    assert "empty" not in tags
+    assert runs.has("bank.0001")
+    assert not runs.has("bank.0002")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from noria.agent.encoding import Encoder
 from noria.agent.heads.intent import FusedIntents, Lesson, Raw, train
+from noria.agent.heads.remembered import Memory
 from noria.agent.members.tokens import TokenTable
 from noria.agent.protocols import Floats32
 from noria.agent.recipe import Recipe
@@ -99,7 +100,7 @@ class Vectors:
 class Course:
     """What every model of a fit is taught by: passages (text, intent), classes, vectors, members, settings.
 
-    `table`: what made the vectors, where no encoder did.
+    `table`: what made the vectors, where no encoder did. `memory`: of parts fitted before.
     """
 
     passages: tuple[tuple[str, str], ...]
@@ -108,6 +109,7 @@ class Course:
     members: tuple[str, ...]
     recipe: Recipe
     table: TokenTable | None = None
+    memory: Memory | None = None
 
     def train(
         self,
@@ -132,7 +134,7 @@ class Course:
             vectors=self.vectors.of(texts),
             sentence_dim=self.vectors.sentence_dim,
         )
-        return train(lesson, self.members, self.recipe, self.table)
+        return train(lesson, self.members, self.recipe, self.table, self.memory)
 
 
 def measure(division: Division, course: Course, final: FusedIntents) -> Measured:

@@ -15,6 +15,7 @@ from noria.agent.encoding import Encoder
 from noria.agent.heads.confidence import fit_confidence
 from noria.agent.heads.fusion import fit_fusion
 from noria.agent.heads.intent import FusedIntents, Raw
+from noria.agent.heads.remembered import Memory
 from noria.agent.heads.scope import fit_scope
 from noria.agent.members.tokens import TokenTable
 from noria.agent.protocols import Floats
@@ -39,6 +40,8 @@ def fit(
     recipe: Recipe,
     encoder: Encoder | None = None,
     citations: Sequence[Citation] = (),
+    *,
+    memory: Memory | None = None,
 ) -> Agent:
     """An agent fitted on examples; the same rows in any order, articles, recipe and encoder give the same agent.
 
@@ -49,6 +52,7 @@ def fit(
         encoder: what makes vectors of texts; one with a memory saves the time of encoding rows again. None = n-grams
             alone, whatever the line-up; the agent's `warnings` say so.
         citations: which articles answered earlier questions; the ranking of articles learns from them.
+        memory: of parts fitted before, for trying many recipes on the same rows; changes no bit of the agent.
 
     Raises:
         DataError: fewer than two intents in scope, or a single row of every intent.
@@ -64,7 +68,7 @@ def fit(
     if encoder is not None and recipe.lineup == "fast":
         table, encoder = TokenTable.distil(encoder, [r.text for r in division.learn], recipe), None
     vectors = Vectors(table or encoder, [r.text for r in rows] + [text for text, _ in passages])
-    course = Course(tuple(passages), classes, vectors, members, recipe, table)
+    course = Course(tuple(passages), classes, vectors, members, recipe, table, memory)
     model = course.train(division.learn, division.foreign, learns_reject=division.learns_reject)
     measured = measure(division, course, model)
     model = model.with_fusion(fit_fusion(_by_member(measured.inside), measured.targets))

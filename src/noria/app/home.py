@@ -34,6 +34,10 @@ class Home:
         return self.path / "reports"
 
     @property
+    def experiments(self) -> Path:
+        return self.path / "experiments"
+
+    @property
     def label_studio(self) -> Path:
         return self.path / "label-studio"
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from noria.agent import Agent
+from noria.build.observing import observe
 from noria.build.reading import read_file
 from noria.errors import DataError, Problem
 from noria.records import RESERVED_INTENTS, SMALL_TALK, Example, did_right
 from noria.stats import accuracy, auroc, ece, macro_f1
+from noria.stats.criteria import Measurement, measure
+
+PERTURBED_ROWS = 200
 
 
 def score_rows(agent: Agent, rows: Sequence[Example]) -> dict[str, float]:
@@ -47,6 +51,16 @@ def score_rows(agent: Agent, rows: Sequence[Example]) -> dict[str, float]:
         judged = inside + outside
         scores["ece"] = ece([a.intent_confidence for _, a in judged], [r.intent == a.intent for r, a in judged])
     return {k: v for k, v in scores.items() if math.isfinite(v)}
+
+
+def measure_rows(agent: Agent, rows: Sequence[Example], clock: Callable[[], float]) -> Measurement:
+    """Every criterion of the catalogue that labelled rows can tell, with intervals.
+
+    Args:
+        rows: up to 200 of those in scope are asked again with changed texts.
+        clock: seconds, for the time of an answer.
+    """
+    return measure(observe(agent, rows, clock=clock, robustness=min(len(rows), PERTURBED_ROWS)))
 
 
 def predict_file(

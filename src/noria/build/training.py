@@ -12,6 +12,7 @@ from noria.agent.encoding import Encoder
 from noria.build.evaluation import score_rows
 from noria.errors import DataError, Problem
 from noria.records import Candidate, DataVersion, Example
+from noria.stores.tracking.environment import environment_facts
 
 if TYPE_CHECKING:
     from noria.stores import Stores
@@ -72,7 +73,11 @@ def train(
         | {f"encoder.{k}": v for k, v in needs.items()},
         metrics=metrics,
         data=data,
-        artifacts={"manifest.json": files["manifest.json"], "bundle.txt": f"blobs/{sha256}\n".encode()},
+        artifacts={
+            "manifest.json": files["manifest.json"],
+            "bundle.txt": f"blobs/{sha256}\n".encode(),
+            "environment.json": json.dumps(environment_facts(), sort_keys=True, indent=1).encode() + b"\n",
+        },
         time_ms=time_ms,
     )
     candidate = Candidate(

@@ -49,13 +49,17 @@ class Blobs:
                 raise UsageError(f"{name!r} cannot be a file of a bundle: use letters, digits, '.', '_' and '-' only.")
         if not files:
             raise UsageError("a bundle needs at least one file.")
-        sha256 = _address(files)
+        sha256 = address_of(files)
         if self._root is None:
             self._put_objects(sha256, files)
         elif not (self._root / sha256).exists():
             self._put_folder(self._root, sha256, files)
         self.get(sha256)
         return sha256
+
+    def has(self, sha256: str) -> bool:
+        """Whether something is kept at an address; it is verified only when it is read."""
+        return bool(self._objects.names(sha256))
 
     def get(self, sha256: str) -> dict[str, bytes]:
         """The files at an address, verified: every name and every byte.
@@ -78,7 +82,7 @@ class Blobs:
             raise StateError(
                 f"the bundle {sha256} is missing from {self._objects.uri}; restore it from a backup, or train again."
             )
-        if _address(files) != sha256 or (self._root is not None and self._objects.folders(sha256)):
+        if address_of(files) != sha256 or (self._root is not None and self._objects.folders(sha256)):
             raise StateError(
                 f"the bundle {home} was changed after it was written (it holds {', '.join(files)}) and is not used; "
                 "remove the folder, then restore it from a backup or train again."
@@ -108,7 +112,8 @@ class Blobs:
             shutil.rmtree(part, ignore_errors=True)
 
 
-def _address(files: Mapping[str, bytes]) -> str:
+def address_of(files: Mapping[str, bytes]) -> str:
+    """Where a store keeps these files: hex sha256 over the sorted list of (name, sha256 of the file)."""
     listing = [[name, hashlib.sha256(files[name]).hexdigest()] for name in sorted(files)]
     return hashlib.sha256(json.dumps(listing, separators=(",", ":")).encode()).hexdigest()
 

@@ -18,7 +18,14 @@ if TYPE_CHECKING:
 
 _DIGEST = 36  # MLflow's longest digest of a data set
 _PAGE = 1000
-_QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_LOGGING_LEVEL": "WARNING", "GIT_PYTHON_REFRESH": "quiet"}
+_QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "GIT_PYTHON_REFRESH": "quiet",
+    # a server that is down is told so in seconds: what it should hear waits on disk
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+}
 
 
 def sqlite_file(uri: str) -> Path | None:

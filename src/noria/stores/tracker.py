@@ -6,7 +6,6 @@ import fcntl
 import hashlib
 import json
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -18,15 +17,13 @@ from noria.errors import NotFound, StateError, UsageError
 from noria.records import Candidate, DataVersion
 from noria.stores.mlflow_client import dataset_inputs, log_batch, open_client, pages, sqlite_file, translated
 from noria.stores.objects.local import write_file
+from noria.stores.tracking.allowed import TAG, check_run, tags_of
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
     from mlflow.tracking import MlflowClient
 
-_TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
-_FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _CANDIDATE = "candidate.json"
-_LONGEST_PARAM, _LONGEST_TAG = 6000, 8000  # MLflow cuts off the rest
 
 
 class Tracker:
@@ -54,6 +51,7 @@ class Tracker:
         data: Sequence[tuple[str, DataVersion, str]],
         artifacts: Mapping[str, bytes],
         time_ms: int,
+        notes: Mapping[str, str] | None = None,
     ) -> str:
         """Records a finished run; it is found by its tag only once all of it is kept.
 
@@ -65,6 +63,7 @@ class Tracker:
             data: (context, version, uri) of each table used; contexts are unique, the uri says where the table lies.
             artifacts: plain file name → content.
             time_ms: UTC milliseconds, start and end of the run.
+            notes: further tags of the run, by which MLflow finds it too.
 
         Returns:
             MLflow's run id.
@@ -74,9 +73,10 @@ class Tracker:
             StateError: the database belongs to another version of MLflow.
             OutsideError: it cannot be written.
         """
-        _check(tag, params, data, artifacts)
+        check_run(tag, params, data, artifacts, reserved=_CANDIDATE)
         finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
-        tags = _tags(tag, data, {name: value for name, value in metrics.items() if name not in finite})
+        tags = tags_of(tag, data, {name: value for name, value in metrics.items() if name not in finite})
+        tags |= {name: value for name, value in (notes or {}).items() if value}
         with translated(self._uri), self._lock("record"):
             if self._find(tag) is not None:
                 raise UsageError(f"the tag {tag!r} is taken; choose another one.")
@@ -132,6 +132,53 @@ class Tracker:
         with translated(self._uri):
             found = [self._candidate_of(run) for run in self._with("noria.candidate")]
         return sorted(found, key=lambda c: (c.created_ms, c.tag), reverse=True)
+
+    def register(self, model: str, tag: str, alias: str, bundle_sha256: str) -> int:
+        """Makes the bundle of a run a version of a registered model, and lets the alias point to it.
+
+        A run's bundle is registered once; the alias moves. Returns the version.
+
+        Raises:
+            NotFound: no run of that tag.
+        """
+        from mlflow.exceptions import MlflowException
+
+        with translated(self._uri), self._lock("record"):
+            run = self._find(tag)
+            if run is None:
+                raise NotFound("run", tag, self.tags(), "Deliver it first.")
+            try:
+                self._client.create_registered_model(model)
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+            known = self._client.search_model_versions(f"name = '{model}' AND run_id = '{run.info.run_id}'")
+            if known:
+                version = int(known[0].version)
+            else:
+                source = self._path(run.info.run_id, "").as_uri()
+                tags = {"noria.tag": tag, "noria.bundle": bundle_sha256}
+                version = int(self._client.create_model_version(model, source, run.info.run_id, tags=tags).version)
+            self._client.set_registered_model_alias(model, alias, str(version))
+            return version
+
+    def registered(self, model: str, alias: str) -> str | None:
+        """The tag of the run that an alias of a registered model points to; None where it points nowhere."""
+        from mlflow.exceptions import MlflowException
+
+        with translated(self._uri):
+            try:
+                version = self._client.get_model_version_by_alias(model, alias)
+            except MlflowException as error:
+                if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                    return None
+                raise
+            return str(version.tags["noria.tag"])
+
+    def has(self, tag: str) -> bool:
+        """Whether there is a finished run of that tag."""
+        with translated(self._uri):
+            return self._find(tag) is not None
 
     def tags(self) -> list[str]:
         """The tags that are taken, in order."""
@@ -195,7 +242,7 @@ class Tracker:
         return self._search(f"tags.`{key}` LIKE '%'", list(self._experiments().values()))
 
     def _find(self, tag: str) -> Run | None:
-        if not _TAG.fullmatch(tag):
+        if not TAG.fullmatch(tag):
             return None
         return next(iter(self._search(f"tags.`noria.tag` = '{tag}'", list(self._experiments().values()))), None)
 
@@ -229,32 +276,3 @@ def _candidate(values: Mapping[str, Any]) -> Candidate:
         "articles": None if articles is None else DataVersion(**articles),
     }
     return Candidate(**{**values, **versions})
-
-
-def _tags(tag: str, data: Sequence[tuple[str, DataVersion, str]], not_finite: Mapping[str, float]) -> dict[str, str]:
-    tags = {"noria.tag": tag}
-    if not_finite:
-        tags["noria.not_finite"] = ", ".join(f"{k}={v}" for k, v in sorted(not_finite.items()))[:_LONGEST_TAG]
-    for context, version, uri in data:
-        at = f"data.{context}"
-        tags |= {at: f"{version.kind}/{version.ref}", f"{at}.sha256": version.sha256, f"{at}.uri": uri}
-    return tags
-
-
-def _check(
-    tag: str, params: Mapping[str, str], data: Sequence[tuple[str, DataVersion, str]], artifacts: Mapping[str, bytes]
-) -> None:
-    if not _TAG.fullmatch(tag):
-        raise UsageError(f"{tag!r} cannot be a tag: use 1 to 200 letters, digits, '.', '_', '-', first no sign.")
-    for name, value in params.items():
-        if len(value) > _LONGEST_PARAM:
-            raise UsageError(
-                f"the parameter {name!r} has {len(value)} characters, MLflow keeps {_LONGEST_PARAM}; "
-                "make it an artefact."
-            )
-    for name in artifacts:
-        if not _FILE.fullmatch(name) or name == _CANDIDATE:
-            raise UsageError(f"{name!r} cannot name an artefact: use letters, digits, '.', '_', '-', no folders.")
-    contexts = [context for context, _, _ in data]
-    if len(set(contexts)) < len(contexts):
-        raise UsageError(f"each context of data may come once, got {', '.join(contexts)}.")

@@ -9,12 +9,12 @@ from types import MappingProxyType
 
 import numpy as np
 
-from noria.agent.heads.components import member_maker
 from noria.agent.heads.fusion import Fusion
 from noria.agent.heads.ngrams import Ngrams
+from noria.agent.heads.remembered import Memory, matrix_of, member_of, ngrams_of
 from noria.agent.members.svm import first_two
 from noria.agent.members.tokens import TokenTable
-from noria.agent.protocols import Floats, Floats32, Member, Query, Reading, TrainingSet
+from noria.agent.protocols import Floats, Floats32, Ints, Member, Query, Reading, TrainingSet
 from noria.agent.recipe import Recipe
 
 
@@ -121,28 +121,35 @@ class Lesson:
     sentence_dim: int = 0
 
 
-def train(lesson: Lesson, members: Sequence[str], recipe: Recipe, table: TokenTable | None = None) -> FusedIntents:
+def train(
+    lesson: Lesson,
+    members: Sequence[str],
+    recipe: Recipe,
+    table: TokenTable | None = None,
+    memory: Memory | None = None,
+) -> FusedIntents:
     """A model with equal weights, fitted on rows in the order given; needs two classes with rows.
 
-    The vocabulary comes from the rows in scope alone, so that `known` tells foreign texts from familiar ones.
+    The vocabulary comes from the rows in scope alone, so that `known` tells foreign texts from familiar ones. With a
+    memory the model is the same to the bit, and parts that were fitted before come from it.
     """
     reject = len(lesson.classes)
     inside = [text for text, target in zip(lesson.texts, lesson.targets, strict=True) if target != reject]
-    ngrams = Ngrams.learn(inside, recipe)
-    rows = training_set(lesson, ngrams)
-    fitted = {name: member_maker(name).train(rows, recipe) for name in members}
+    ngrams = ngrams_of(inside, recipe, memory)
+    rows = training_set(lesson, ngrams, matrix_of(ngrams, lesson.texts, recipe, memory))
+    fitted = {name: member_of(name, rows, recipe, memory) for name in members}
     equal = Fusion((1 / len(fitted),) * len(fitted), (1.0,) * len(fitted))
     return FusedIntents(ngrams, fitted, lesson.classes, equal, rejects=lesson.learns_reject, table=table)
 
 
-def training_set(lesson: Lesson, ngrams: Ngrams) -> TrainingSet:
-    """The rows with their n-grams."""
+def training_set(lesson: Lesson, ngrams: Ngrams, matrix: tuple[Floats32, Ints, Ints] | None = None) -> TrainingSet:
+    """The rows with their n-grams (`matrix`, where it is there already)."""
     return TrainingSet(
         texts=lesson.texts,
         targets=lesson.targets,
         classes=lesson.classes,
         learns_reject=lesson.learns_reject,
-        matrix=ngrams.matrix(lesson.texts),
+        matrix=ngrams.matrix(lesson.texts) if matrix is None else matrix,
         n_grams=ngrams.size,
         vectors=lesson.vectors,
         sentence_dim=lesson.sentence_dim,

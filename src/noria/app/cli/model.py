@@ -40,7 +40,7 @@ def train(
     from noria.build import train as build_train
 
     with opened(ctx, home) as (place, stores):
-        recipe = Recipe.from_dict({**place.settings.agent, **_settings(overrides)})
+        recipe = Recipe.from_dict({**place.settings.agent, **settings_of(overrides)})
         encoder, why = encoder_to_train(place.settings, recipe)
         candidate, agent = build_train(
             stores,
@@ -71,11 +71,25 @@ def train(
 @click.option("--data", "data_ref", metavar="NAME[@VERSION]", required=True, help="Examples to score on.")
 @click.option("--split", type=click.Choice(["train", "val", "test", "all"]), default="val", show_default=True)
 @click.option("--model", metavar="TAG|RELEASE", help="Default: the live release, else the newest candidate.")
+@click.option(
+    "--criteria", type=click.Path(path_type=Path), metavar="FILE", help="Write every measurable criterion as JSON."
+)
 @home_options
 @click.pass_context
-def evaluate(ctx: click.Context, data_ref: str, split: str, model: str | None, home: str | None, as_json: bool) -> None:
+def evaluate(
+    ctx: click.Context,
+    data_ref: str,
+    split: str,
+    model: str | None,
+    criteria: Path | None,
+    home: str | None,
+    as_json: bool,
+) -> None:
     """Score a model on labelled rows of a table."""
+    import time
+
     from noria.build import score_rows
+    from noria.build.evaluation import measure_rows
 
     with opened(ctx, home) as (_, stores):
         name, agent = load_model(stores, model)
@@ -85,6 +99,10 @@ def evaluate(ctx: click.Context, data_ref: str, split: str, model: str | None, h
         raise UsageError(f"{at.ref} has no rows of the split {split!r}; choose another with --split.")
     scores = score_rows(agent, rows)
     text = table([(k, f"{v:.4f}") for k, v in scores.items()], (f"{name} on {at.ref} ({split})", "value"))
+    if criteria is not None:
+        told = measure_rows(agent, rows, time.perf_counter)
+        _write(criteria, json.dumps({"model": name, "data": at.ref, "split": split, **told.to_dict()}, indent=1) + "\n")
+        text += f"\n{len(told.values)} criteria in {criteria}; {len(told.missing)} need what these rows cannot tell"
     show({"model": name, "data": at, "split": split, "metrics": scores}, as_json=as_json, text=text)
 
 
@@ -129,6 +147,13 @@ def predict(
     )
 
 
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}.") from None
+
+
 def load_model(stores: Stores, name: str | None) -> tuple[str, Agent]:
     """A model by release name or experiment tag; by default the live release, else the newest candidate."""
     from noria.app.wiring import load_encoder
@@ -146,7 +171,8 @@ def load_model(stores: Stores, name: str | None) -> tuple[str, Agent]:
     return newest[0].tag, load_agent(stores, newest[0], load_encoder)
 
 
-def _settings(pairs: tuple[str, ...]) -> dict[str, object]:
+def settings_of(pairs: tuple[str, ...]) -> dict[str, object]:
+    """Settings of `KEY=VALUE`, the value as JSON where it is that; UsageError where one is no pair."""
     out: dict[str, object] = {}
     for pair in pairs:
         key, _, value = pair.partition("=")

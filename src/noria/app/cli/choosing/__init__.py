@@ -1,0 +1,1 @@
+"""Commands that set operating points and choose among runs."""

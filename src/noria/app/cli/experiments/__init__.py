@@ -1,0 +1,1 @@
+"""`noria experiments`: run many, look at them, repeat one."""

@@ -1,0 +1,1 @@
+"""What several criteria count: classes and their confusions, ranks of right articles."""

@@ -1,0 +1,1 @@
+"""The criteria, a file for each component or two."""
