@@ -39,3 +39,12 @@ class HandOver:
     requester: str
     reason: str
     time_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class OwnFeedback:
+    """Feedback that counts only if its prediction is one of `account` and, unless None, of `session`."""
+
+    event: Feedback
+    account: str
+    session: str | None = None

@@ -28,9 +28,7 @@ def upgrade() -> None:
         sa.Column("expires_ms", sa.BigInteger),
         sa.Column("revoked_ms", sa.BigInteger),
         sa.PrimaryKeyConstraint("key_id", name="pk_api_keys"),
-        sa.CheckConstraint(
-            "role IN ('widget', 'agent', 'reader', 'operator', 'admin')", name=op.f("ck_api_keys_role")
-        ),
+        sa.CheckConstraint("role IN ('widget', 'agent', 'reader', 'operator', 'admin')", name=op.f("ck_api_keys_role")),
     )
     op.create_table(
         "account_rules",
