@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 
 from noria.app.http import figures
-from noria.app.http.api import TheHouse
+from noria.app.http.house import TheHouse
 from noria.app.http.rendering import render
 from noria.app.http.schemas import MAX_NAME, MAX_TEXT
 from noria.ports.questions import BY_NAME
