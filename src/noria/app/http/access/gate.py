@@ -79,7 +79,7 @@ class Gate:
             return who, None
         if who is None:
             return None, _sign_in(scope)
-        if by_cookie and scope["method"] not in _SAFE and not self._from_our_page(headers):
+        if by_cookie and rule.marked and scope["method"] not in _SAFE and not self._from_our_page(headers):
             return who, respond(HttpProblem(403, "form", "Not from a page of this site", _FORM_SENTENCE), scope)
         if rule.right not in who.may or (rule.whole and who.account != ALL_ACCOUNTS):
             return who, respond(_not_allowed(rule, who), scope)

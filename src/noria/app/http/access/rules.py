@@ -17,6 +17,7 @@ class Rule:
     """A path, or all that begin with it where it ends in `/`, and the right that opens it.
 
     `whole`: shows all accounts together, so a key for one account does not open it. `counted`: limited in rate.
+    `marked`: where it changes something, a signed-in person does it from a page of ours only.
     """
 
     method: str
@@ -24,6 +25,7 @@ class Rule:
     right: Permission | Literal["open"]
     whole: bool = False
     counted: bool = True
+    marked: bool = True
 
     def fits(self, method: str, path: str) -> bool:
         """Whether it speaks of a request."""
@@ -55,7 +57,8 @@ RULES = (
     Rule("GET", "/label", "label", whole=True),
     Rule("GET", "/ask", "ask", whole=True),
     Rule("GET", "/chat", "open_session"),
-    Rule("POST", "/chat/token", "open_session"),
+    # another site may send it, and cannot read the reply
+    Rule("POST", "/chat/token", "open_session", marked=False),
 )
 _OTHERWISE = Rule("*", "", "admin", whole=True)
 
