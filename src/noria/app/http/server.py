@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 
 from noria import __version__
@@ -64,6 +65,7 @@ def create_app(house: House) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.house = house
+    app.router.routes.append(Route("/v1/ask", asking.ask_directly, methods=["POST"]))
     for topic in (asking, conversations, standing, labelling, ml_backend, pages, login):
         app.include_router(topic.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

@@ -63,6 +63,7 @@ class Follower:
                 _log.warning("sessions not looked at: %s", error)
 
     def _look(self, pending: Iterable[tuple[str, str]]) -> None:
-        for turns in self._journal.sessions.transcripts(sorted(pending)).values():
+        door = self._journal.sessions
+        for turns in door.transcripts(door.with_several_turns(sorted(pending))).values():
             for event in rephrased(turns):
                 self._submit(event)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, Engine, select, tuple_
+from sqlalchemy import Connection, Engine, func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -53,6 +53,16 @@ class SessionDoor:
                 for p in made:
                     turns[p.query.account, p.query.session].append(Turn(p, tuple(said.get(p.prediction_id, ()))))
         return turns
+
+    def with_several_turns(self, which: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Those of the sessions (account, session) that have two turns or more; reads an index only."""
+        columns, found = (PREDICTIONS.c.account, PREDICTIONS.c.session), []
+        with reading(self._engine) as connection:
+            for start in range(0, len(which), _CHUNK):
+                query = select(*columns).where(tuple_(*columns).in_(which[start : start + _CHUNK]))
+                rows = connection.execute(query.group_by(*columns).having(func.count() > 1))
+                found += [(account, session) for account, session in rows]
+        return found
 
     def sessions(self, account: str, since_ms: int, until_ms: int) -> list[Session]:
         """Sessions of an account by the time they began, in order of time, name."""
