@@ -17,10 +17,10 @@ HEAD = """# The HTTP API
 
 Made by `python scripts/api_page.py` from the OpenAPI document, which a running server gives at `/v1/openapi.json`.
 
-Bodies and replies are JSON. A failure is a problem of RFC 9457 (`application/problem+json`) with `type`, `title`, `status`
-and `detail`: 401 no key, 403 not with this key, 404, 413 too large, 422 not valid, 429 too often and 503 try again (both with
-`Retry-After`). A text has at most 2,000 characters, a body 64 KiB. Send the key as `Authorization: Bearer …`; which role has
-which right: [serving.md](serving.md).
+Bodies and replies are JSON. A failure is a problem of RFC 9457 (`application/problem+json`) with `type`, `title`,
+`status` and `detail`: 401 no key, 403 not with this key, 404, 413 too large, 422 not valid, 429 too often and 503 try
+again (both with `Retry-After`). A text has at most 2,000 characters, a body 64 KiB. Send the key as
+`Authorization: Bearer …`; which role has which right: [serving.md](serving.md).
 """
 
 

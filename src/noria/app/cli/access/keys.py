@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import click
 
 from noria.app.cli.context import home_options, opened, show, table, when
-from noria.errors import NotFound, UsageError
+from noria.errors import NotFound, StateError, UsageError
 from noria.records.access import ALL_ACCOUNTS, ROLES, AccountRules, ApiKey, AuditEntry, Role
 from noria.records.data import DAY_MS, FOREVER_MS
 from noria.stores import Stores
@@ -72,8 +72,14 @@ def rotate(ctx: click.Context, key_id: str, grace: int, home: str | None, as_jso
     from noria.app.wiring import now_ms
 
     with opened(ctx, home) as (_, stores):
-        old = _ended(stores, key_id, now_ms() + grace * 60_000, "key.rotate")
+        old = _known(stores, key_id)
+        if not old.holds(now_ms()):
+            raise StateError(
+                f"the key {key_id!r} opens nothing any more; make a new one: noria keys create {old.role}."
+            )
+        # the new one first: at no moment is there none
         text, key = _make(stores, old.role, old.account, old.note, old.expires_ms, "key.create")
+        _end(stores, old, now_ms() + grace * 60_000, "key.rotate")
     ends = f"in {grace} minutes" if grace else "any more"
     lines = f"{text}\nKeep it: it is not shown again. {key_id} opens nothing {ends}."
     show({"key": text, "key_id": key.key_id, "replaces": key_id}, as_json=as_json, text=lines)
@@ -88,7 +94,7 @@ def revoke(ctx: click.Context, key_id: str, home: str | None, as_json: bool) -> 
     from noria.app.wiring import now_ms
 
     with opened(ctx, home) as (_, stores):
-        _ended(stores, key_id, now_ms(), "key.revoke")
+        _end(stores, _known(stores, key_id), now_ms(), "key.revoke")
     show({"key_id": key_id, "revoked": True}, as_json=as_json, text=f"{key_id} opens nothing any more.")
 
 
@@ -158,12 +164,15 @@ def _make(
     return text, key
 
 
-def _ended(stores: Stores, key_id: str, time_ms: int, action: str) -> ApiKey:
-    door = stores.journal.access
-    known = {key.key_id: key for key in door.keys()}  # noqa: SIM118 - a method of ours, no dict
+def _known(stores: Stores, key_id: str) -> ApiKey:
+    known = {key.key_id: key for key in stores.journal.access.keys()}
     if key_id not in known:
         raise NotFound("key", key_id, known)
-    return door.end_key(key_id, time_ms, _entry(action, known[key_id].account, key_id, {}))
+    return known[key_id]
+
+
+def _end(stores: Stores, key: ApiKey, time_ms: int, action: str) -> None:
+    stores.journal.access.end_key(key.key_id, time_ms, _entry(action, key.account, key.key_id, {}))
 
 
 def _entry(action: str, account: str, target: str, detail: Mapping[str, str]) -> AuditEntry:
