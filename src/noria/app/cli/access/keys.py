@@ -165,7 +165,7 @@ def _make(
 
 
 def _known(stores: Stores, key_id: str) -> ApiKey:
-    known = {key.key_id: key for key in stores.journal.access.keys()}
+    known = {key.key_id: key for key in stores.journal.access.keys()}  # noqa: SIM118 - no dict
     if key_id not in known:
         raise NotFound("key", key_id, known)
     return known[key_id]
