@@ -216,7 +216,18 @@ def test_no_odd_text_ever_fails_the_server(house, keys):
 
 
 def load_schema(house):
-    return schemathesis.openapi.from_asgi("/v1/openapi.json", create_app(house))
+    """The document of the app; schemathesis starts and ends what it asks, and the end would close the house."""
+    app = create_app(house)
+
+    async def never_ending(scope, receive, send):
+        if scope["type"] != "lifespan":
+            await app(scope, receive, send)
+            return
+        for stage in ("startup", "shutdown"):
+            await receive()
+            await send({"type": f"lifespan.{stage}.complete"})
+
+    return schemathesis.openapi.from_asgi("/v1/openapi.json", never_ending)
 
 
 @pytest.mark.slow
