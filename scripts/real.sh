@@ -1,6 +1,7 @@
 #!/bin/sh
-# Installs what some tests need beside Python: Label Studio in an environment of its own, Debian's Chromium and a font
-# to draw text with. Without root or apt it says so and succeeds: browser tests are then skipped, with their reason.
+# Installs what some tests need beside Python: Label Studio in an environment of its own, Debian's Chromium, a font to
+# draw text with, and PostgreSQL. Without root or apt it says so and succeeds: the tests that need them are then skipped,
+# with their reason.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -14,14 +15,15 @@ for name in chromium chromium-browser google-chrome; do
 done
 [ -n "${NORIA_CHROMIUM:-}" ] && browser=$NORIA_CHROMIUM
 [ -n "$browser" ] || packages="$packages chromium"
+ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || [ -n "${NORIA_TEST_POSTGRES_URL:-}" ] || packages="$packages postgresql"
 [ -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf ] || packages="$packages fonts-dejavu-core"
 
 if [ -z "$packages" ]; then
-    echo "real     already here: $browser, fonts"
+    echo "real     already here: $browser, fonts, PostgreSQL"
     exit 0
 fi
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
-    echo "real     not installed (needs root and apt):$packages; browser tests will be skipped"
+    echo "real     not installed (needs root and apt):$packages; tests that need them will be skipped"
     exit 0
 fi
 

@@ -8,9 +8,16 @@ import random
 from concurrent.futures import Future
 from typing import Any
 
+from noria.app.http.house import Limits
+from noria.app.http.metrics import Metrics
 from noria.errors import NoRelease, NotFound, UsageError
 from noria.ports import DeskStatus
 from noria.records import Answer, Article, Feedback, Label, LabelTask, Prediction, Query, Ranked
+from noria.records.access import AccountRules, ApiKey
+from noria.records.sessions import HandOver, Session, Turn
+from noria.serve import Asked, Keyring
+from noria.serve.access import RateLimit, hash_of, new_key
+from noria.serve.service import may_see
 from noria.stats import wilson
 
 DAY_MS = 86_400_000
@@ -53,19 +60,36 @@ class MadeUpService:
     def __init__(self, release: str | None = "r0007") -> None:
         self.release = release
         self.asked: list[Prediction] = []
+        self.came_with: list[Asked] = []
+        self.sessions: dict[tuple[str, str], Session] = {}
+        self.handed: dict[str, HandOver] = {}
         self.events: list[Feedback] = []
         self.refreshed, self.closed = 0, False
 
-    def ask(self, query: Query, prediction_id: str) -> Future[Prediction]:
+    waiting = 0
+
+    def ask(self, query: Query, prediction_id: str, asked: Asked | None = None) -> Future[Prediction]:
         if self.release is None:
             raise NoRelease
         if "boom" in query.text:
             raise RuntimeError("a secret in a traceback")
         prediction = Prediction(prediction_id, query, answer_to(query.text), self.release, 1.5)
         self.asked.append(prediction)
+        self.came_with.append(asked or Asked())
         return done(prediction)
 
-    def feedback(self, event: Feedback) -> Future[bool]:
+    def open_session(self, session: Session) -> Future[bool]:
+        self.sessions[session.account, session.session] = session
+        return done(value=True)
+
+    def hand_over(self, hand_over: HandOver) -> Future[bool]:
+        self.handed[hand_over.hand_over_id] = hand_over
+        return done(value=True)
+
+    def articles(self, account: str, groups: tuple[str, ...]) -> list[Article]:
+        return [a for a in ARTICLES.values() if may_see(a, account, groups)]
+
+    def feedback(self, event: Feedback, account: str | None = None, session: str | None = None) -> Future[bool]:
         if event.prediction_id not in {p.prediction_id for p in self.asked}:
             return failed(NotFound("prediction", event.prediction_id))
         new = event.event_id not in {e.event_id for e in self.events}
@@ -96,6 +120,31 @@ def answer_to(text: str) -> Answer:
     if "unsure" in text:
         return Answer("clarify", "vpn_slow", 0.44, 0.9, in_scope=True, choices=("vpn_slow", "vpn_not_connecting"))
     return Answer("handoff", "oos", 0.12, -1.3, in_scope=False)
+
+
+class MadeUpConversations:
+    """Reads what the made-up service was told."""
+
+    def __init__(self, service: MadeUpService) -> None:
+        self.service = service
+
+    def session(self, account: str, session: str) -> Session:
+        if (account, session) not in self.service.sessions:
+            raise NotFound("session", session)
+        return self.service.sessions[account, session]
+
+    def sessions(self, account: str, since_ms: int, until_ms: int) -> list[Session]:
+        return [s for s in self.service.sessions.values() if s.account == account]
+
+    def transcript(self, account: str, session: str) -> list[Turn]:
+        said = [p for p in self.service.asked if (p.query.account, p.query.session) == (account, session)]
+        return [Turn(p, tuple(e for e in self.service.events if e.prediction_id == p.prediction_id)) for p in said]
+
+    def transcripts(self, which: list[tuple[str, str]]) -> dict[tuple[str, str], list[Turn]]:
+        return {pair: self.transcript(*pair) for pair in which}
+
+    def hand_overs(self, since_ms: int, until_ms: int, account: str | None = None) -> list[HandOver]:
+        return [h for h in self.service.handed.values() if account in {None, h.account}]
 
 
 class MadeUpDesk:
@@ -163,6 +212,30 @@ class MadeUpHouse:
         self.service, self.desk = MadeUpService(release), MadeUpDesk()
         self.view = view if view is not None else made_up_view()
         self.ids = (f"id-{number}" for number in itertools.count(1))
+        self.keys, self.account_rules = [], []
+        self.keyring = Keyring(self.KeyStore(self), self.now_ms, "not random", always=False)
+        self.limits, self.metrics = Limits(RateLimit(lambda: 0.0), 600, 60), Metrics()
+        self.conversations = MadeUpConversations(self.service)
+
+    class KeyStore:
+        def __init__(self, house: MadeUpHouse) -> None:
+            self.house = house
+
+        def keys(self) -> list[ApiKey]:
+            return self.house.keys
+
+        def rules(self) -> list[AccountRules]:
+            return self.house.account_rules
+
+        def secret(self, fresh: str) -> str:
+            return fresh
+
+    def add_key(self, role: str, account: str = "*") -> str:
+        """A key that opens something from now on."""
+        text = new_key(f"key{len(self.keys)}", "s" * 40)
+        self.keys.append(ApiKey(f"key{len(self.keys)}", hash_of(text), account, role, "", 0))
+        self.keyring.refresh()
+        return text
 
     def settle(self) -> None:
         self.settled = len(self.desk.labels)

@@ -6,15 +6,19 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.house import examples, open_stores, train
 
-from noria.errors import NoRelease, NotFound
-from noria.records import Example, Feedback, Query
+from noria.errors import NoRelease, NotFound, StateError
+from noria.records import Answer, Example, Feedback, Label, LabelTask, Query
+from noria.records.access import AuditEntry
 from noria.release import GatePolicy, consider, roll_out
-from noria.serve import Service
+from noria.serve import Asked, Service
+from noria.serve.erasure import erase_requester
+from noria.serve.loading import Live
 from noria.stores import Stores
 
 
@@ -108,6 +112,93 @@ def test_a_failing_agent_hands_over_and_says_what_was_missing(stores: Stores, mo
     assert "ZeroDivisionError: bad weights" in made.missing[0]
     assert stores.journal.prediction("p1").missing == made.missing
     service.close()
+
+
+def test_a_release_that_is_damaged_or_does_not_answer_is_not_taken(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one before goes on answering, and the next look tries again."""
+    go_live(stores, examples())
+    service = Service(stores, lambda: 0.0)
+    go_live(stores, [*examples(), Example("x", "vpn gateway tunnel", "vpn", "train")], 2)
+    whole = stores.blobs.get
+    with monkeypatch.context() as patch:
+        patch.setattr(stores.blobs, "get", lambda name: {**whole(name), "model.json": b"{}"})
+        with pytest.raises(StateError, match=r"model\.json"):
+            service.refresh()
+    with monkeypatch.context() as patch:
+        patch.setattr("noria.agent.Agent.answer", lambda *_: 1 / 0)
+        with pytest.raises(StateError, match="r0002 does not answer"):
+            service.refresh()
+    assert service.ask(query(1), "p1").result(10).release == "r0001"
+    assert service.refresh()
+    assert service.ask(query(2), "p2").result(10).release == "r0002"
+    service.close()
+
+
+def test_an_agent_that_is_late_hands_over_and_the_prediction_says_so(stores: Stores) -> None:
+    """Agents with an encoder may hang on it; also when all threads do, each query gets its reply."""
+    go_live(stores, examples())
+    service, hang = Service(stores, lambda: 0.0, limit_ms=50), threading.Event()
+
+    class Hanging:
+        encoder, articles = object(), ()
+
+        def answer(self, *_: object) -> Answer:
+            assert hang.wait(30)
+            return Answer("answer", "vpn", 0.9, 1.0, in_scope=True, missing=("reranker: late",))
+
+    service._live = Live("r0001", Hanging())  # type: ignore[arg-type]
+    made = [service.ask(query(n), f"p{n}") for n in range(5)]
+    for n, one in enumerate(made):
+        assert one.result(20).answer.decision == "handoff"
+        assert one.result().missing == ("agent: late, over 50 ms",)
+        assert stores.journal.prediction(f"p{n}").missing == ("agent: late, over 50 ms",)
+    hang.set()
+    late = service.ask(query(9), "p9").result(20)
+    assert late.answer.decision in {"answer", "handoff"}
+    service.close()
+
+
+def test_what_an_agent_had_to_do_without_stands_in_the_prediction(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_live(stores, examples())
+    service = Service(stores, lambda: 0.0)
+    partly = Answer("answer", "vpn", 0.9, 1.0, in_scope=True, missing=("finder: KeyError",))
+    monkeypatch.setattr("noria.agent.Agent.answer", lambda *_: partly)
+    made = service.ask(query(1), "p1").result(10)
+    assert (made.missing, made.answer.missing) == (("finder: KeyError",), ())
+    assert stores.journal.prediction("p1") == made
+    service.close()
+
+
+def test_erasure_reaches_the_lake_and_reports_what_is_left(stores: Stores) -> None:
+    """Examples that were made of the person's queries leave the tables by a new version; others stay."""
+    go_live(stores, examples())
+    service = Service(stores, lambda: 0.0)
+    service.ask(query(1, "vpn of ann"), "p1", Asked(requester="ann", in_session=True)).result(10)
+    service.close()
+    made = replace(TASK, prediction_id="p1")
+    stores.journal.add_tasks([made])
+    stores.journal.add_labels([Label("l1", "t1", "p1", "eve", "in_scope", "vpn", (), helpful=None, time_ms=5)])
+    rows = [
+        Example("c1", "vpn of ann", "vpn", "train", origin="label:l1?task=t1&prediction=p1&annotator=eve"),
+        Example("c2", "vpn of ben", "vpn", "train", origin="label:l2?task=t2&prediction=p2&annotator=eve"),
+    ]
+    stores.lake.write_examples("it", rows, mode="append", note={}, time_ms=5)
+    entry = AuditEntry("a1", 9, "root", "erase", "acme", "sha256:x")
+    receipt = erase_requester(stores, "acme", "ann", entry, outside_desk=True)
+    assert (receipt.counts["predictions"], receipt.counts["examples"]) == (1, 1)
+    assert stores.journal.prediction("p1").query.text == "[erased]"
+    left = {row.id for row in stores.lake.examples("it")[1]}
+    assert "c2" in left
+    assert "c1" not in left
+    assert any("it@" in warning for warning in receipt.warnings)
+    assert any("t1" in warning for warning in receipt.warnings)
+
+
+TASK = LabelTask("t1", "p1", "acme", "vpn", "vpn", "answer", (), "r1", 1, "s", 1.0, 1, "d", ("vpn",), 1)
 
 
 def test_serving_never_loads_the_tracker_or_the_training_libraries(stores: Stores, tmp_path: Path) -> None:

@@ -38,6 +38,8 @@ def postgres_server():
         return
     binaries = debian_binaries()
     if binaries is None:
+        if os.environ.get("NORIA_REQUIRE_POSTGRES"):
+            pytest.fail(f"{NO_POSTGRES} (NORIA_REQUIRE_POSTGRES is set)", pytrace=False)
         pytest.skip(NO_POSTGRES)
     # PostgreSQL refuses to run as root, and its user cannot enter pytest's folders.
     account = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}

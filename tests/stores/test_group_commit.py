@@ -33,6 +33,7 @@ class Gate:
         if self.failure is not None:
             raise self.failure
         self.written += items
+        return [True] * len(items)
 
     def write_each(self, items):
         raise AssertionError("when the disk fails it is no use to write items one by one")
@@ -42,7 +43,7 @@ def test_a_completed_future_means_that_the_item_is_in_the_database(journal, jour
     other = Journal.open(journal_url)
     with GroupCommit(journal) as commit:
         for i in range(3):
-            assert commit.submit(prediction(f"p{i}")).result(30) is None
+            assert commit.submit(prediction(f"p{i}")).result(30) is True
             assert other.prediction(f"p{i}") == prediction(f"p{i}")
     other.close()
 
@@ -119,7 +120,7 @@ def test_labels_are_acknowledged_too(journal):
     journal.add_tasks([task()])
     with GroupCommit(journal, max_batch=2, max_wait_ms=FOREVER_MS) as commit:
         good, bad = commit.submit(label()), commit.submit(label("l2", "t9"))
-        assert good.result(30) is None
+        assert good.result(30) is True
         assert isinstance(bad.exception(30), NotFound)
     assert journal.labels(0) == [label()]
 
@@ -135,7 +136,7 @@ def test_a_full_queue_refuses_at_once_and_what_was_taken_is_written(journal):
     assert caught.value.retry_helps
     gate.open.set()
     commit.close()
-    assert [future.result(0) for future in taken] == [None] * 3
+    assert [future.result(0) for future in taken] == [True] * 3
     assert [item.prediction_id for item in gate.written] == ["p0", "p1", "p2"]
 
 
@@ -143,7 +144,7 @@ def test_closing_writes_what_waits_and_takes_nothing_more(journal):
     commit = GroupCommit(journal, max_wait_ms=FOREVER_MS)
     futures = [commit.submit(prediction(f"p{i}")) for i in range(3)]
     commit.close()
-    assert all(future.result(0) is None for future in futures)
+    assert all(future.result(0) is True for future in futures)
     assert len(journal.predictions(0, 2**60)) == 3
     with pytest.raises(StateError, match="closing"):
         commit.submit(prediction("p9"))
@@ -159,7 +160,7 @@ def test_a_failing_disk_fails_the_whole_batch_and_the_next_batch_is_tried_again(
         assert [future.exception(30) for future in failed] == [gate.failure] * 2
         gate.failure = None
         written = [commit.submit(prediction(name)) for name in ("p3", "p4")]
-        assert [future.result(30) for future in written] == [None] * 2
+        assert [future.result(30) for future in written] == [True] * 2
 
 
 def test_an_item_that_was_taken_cannot_be_cancelled(journal):

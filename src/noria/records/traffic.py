@@ -48,7 +48,8 @@ class Answer:
 
     `intent_confidence`: calibrated probability that `intent` is right (0 to 1). `scope_score`: higher = more likely in
     scope. `intent` may be a reserved one (small talk). `choices`: intents to offer where the decision is to clarify.
-    `scores` and `thresholds`: every component's raw figures and the limits they were held against.
+    `scores` and `thresholds`: every component's raw figures and the limits they were held against. `missing`:
+    components that failed or were late, without which this was made.
     """
 
     decision: Decision
@@ -60,6 +61,7 @@ class Answer:
     choices: tuple[str, ...] = ()
     scores: Mapping[str, float] = field(default_factory=dict)
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

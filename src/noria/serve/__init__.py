@@ -1,5 +1,6 @@
 """PHASE 2: queries and feedback come in; answers go out and stand in the journal."""
 
-from noria.serve.service import Service
+from noria.serve.access import Keyring, Principal
+from noria.serve.service import Asked, Service
 
-__all__ = ["Service"]
+__all__ = ["Asked", "Keyring", "Principal", "Service"]

@@ -3,29 +3,44 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from noria.agent import Agent, unpack
 from noria.agent.bundle import Encoders
-from noria.errors import NoRelease
+from noria.errors import NoRelease, NoriaError, UsageError
 from noria.records import Answer, Article, Feedback, Prediction, Query
+from noria.records.redaction import RECOGNISERS, Recogniser, redact
+from noria.records.sessions import HandOver, OwnFeedback, Session
+from noria.serve.answering import Answering
+from noria.serve.loading import Live, load
+from noria.serve.sessions import Follower
 from noria.stores.journal import GroupCommit
 
 if TYPE_CHECKING:
     from noria.stores import Stores
 
 T = TypeVar("T")
+U = TypeVar("U")
+
+_MOST_SESSIONS = 50_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Live:
-    """The agent that answers now and the name of its release, swapped as one."""
+class Asked:
+    """What comes with a query.
 
-    release: str
-    agent: Agent
+    `groups`: of readers that the asker belongs to. `requester`: who asks. `in_session`: the query belongs to a
+    conversation that others may follow. `choice`: (prediction id, intent): what was taken from the choices of a
+    prediction that asked back.
+    """
+
+    groups: tuple[str, ...] = ()
+    requester: str = ""
+    in_session: bool = False
+    choice: tuple[str, str] | None = None
 
 
 class Service:
@@ -35,12 +50,28 @@ class Service:
         stores: journal and bundles.
         clock: seconds, monotonic, for latencies.
         encoders: gives the encoder of a spec, for releases that need one.
+        redacts: whether an account wants personal data blotted out before a text is kept.
+        recognisers: what counts as personal data.
+        limit_ms: how long an agent with an encoder may take for an answer.
     """
 
-    def __init__(self, stores: Stores, clock: Callable[[], float], encoders: Encoders | None = None) -> None:
+    def __init__(
+        self,
+        stores: Stores,
+        clock: Callable[[], float],
+        encoders: Encoders | None = None,
+        *,
+        redacts: Callable[[str], bool] = lambda _: True,
+        recognisers: tuple[Recogniser, ...] = RECOGNISERS,
+        limit_ms: int = 2_000,
+    ) -> None:
         self._stores, self._clock, self._encoders = stores, clock, encoders
+        self._redacts, self._recognisers = redacts, recognisers
         self._commit = GroupCommit(stores.journal)
-        self._live: _Live | None = None
+        self._answering = Answering(limit_ms)
+        self._follower = Follower(stores.journal, self._commit.submit)
+        self._sessions: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._live: Live | None = None
         self._swap = threading.Lock()
         self.refresh()
 
@@ -50,71 +81,188 @@ class Service:
         live = self._live
         return live.release if live else None
 
-    def ask(self, query: Query, prediction_id: str) -> Future[Prediction]:
+    @property
+    def waiting(self) -> int:
+        """How many entries wait for the disk."""
+        return self._commit.waiting
+
+    def ask(self, query: Query, prediction_id: str, asked: Asked | None = None) -> Future[Prediction]:
         """Answers a query; the future is done when the prediction is committed.
 
+        Asked again with the same prediction id and text, it gives what was answered the first time.
+
         Raises:
-            NoRelease: nothing is live yet. OutsideError: too many predictions wait for the disk; try again.
+            NoRelease: nothing is live yet. OutsideError: too many predictions wait for the disk; try again. Through the
+            future, NotFound, UsageError: the choice is none that was offered; the id was used for another text.
         """
+        asked = asked or Asked()
         live = self._live
         if live is None:
             raise NoRelease
         started = self._clock()
-        missing: tuple[str, ...] = ()
-        try:
-            answer = live.agent.answer(query.text, query.account)
-        except Exception as error:  # noqa: BLE001 - a user gets a person, whatever fails in the agent; the journal says what
-            answer, missing = _HAND_OVER, (f"agent: {type(error).__name__}: {error}"[:500],)
-        latency_ms = 1000 * (self._clock() - started)
-        prediction = Prediction(prediction_id, query, answer, live.release, latency_ms, missing)
-        return _then(self._commit.submit(prediction), prediction)
 
-    def feedback(self, event: Feedback) -> Future[bool]:
+        def make() -> Answer:
+            return live.agent.answer(query.text, query.account, asked.groups)
+
+        def log(answer: Answer) -> Future[Prediction]:
+            latency_ms = 1000 * (self._clock() - started)
+            kept = replace(query, text=self._kept(query.account, query.text))
+            bare = replace(answer, missing=()) if answer.missing else answer
+            return self._log(Prediction(prediction_id, kept, bare, live.release, latency_ms, answer.missing), asked)
+
+        if asked.choice is not None:
+            return _and_then(self._chosen(live, query, asked, asked.choice), log)
+        if live.agent.encoder is not None:
+            return _and_then(self._answering.soon(make), log)
+        return log(self._answering.now(make))
+
+    def feedback(self, event: Feedback, account: str | None = None, session: str | None = None) -> Future[bool]:
         """Takes a feedback event; the future is done when it is committed and says whether it was new.
 
-        Raises (through the future): NotFound for an unknown prediction.
+        Args:
+            event: what was said.
+            account, session: whose prediction it must be; None = anybody's.
+
+        Raises (through the future): NotFound for an unknown prediction, or one that is not theirs.
         """
-        known = any(f.event_id == event.event_id for f in self._stores.journal.feedback_of(event.prediction_id))
-        return _then(self._commit.submit(event), not known)
+        if event.value:
+            event = replace(event, value=self._kept(account, event.value))
+        return self._commit.submit(event if account is None else OwnFeedback(event, account, session))
+
+    def open_session(self, session: Session) -> Future[bool]:
+        """Notes who is behind a session; the future is done when that is committed."""
+        self._known(session)
+        return self._commit.submit(session)
+
+    def hand_over(self, hand_over: HandOver) -> Future[bool]:
+        """Notes that a person is to take over; the future is done when that is committed."""
+        kept = replace(hand_over, reason=self._kept(hand_over.account, hand_over.reason))
+        return self._commit.submit(kept)
 
     def article(self, article_id: str) -> Article | None:
         """The article as the live agent knows it."""
         live = self._live
         return live.agent.article(article_id) if live else None
 
+    def articles(self, account: str, groups: tuple[str, ...]) -> list[Article]:
+        """The articles that an account's readers of these groups may see, by id."""
+        live = self._live
+        return [a for a in live.agent.articles if may_see(a, account, groups)] if live else []
+
     def intent_title(self, intent: str) -> str:
         """The intent's name for people: `vpn_not_connecting` → `Vpn not connecting`."""
         return intent.replace("_", " ").strip().capitalize()
 
     def refresh(self) -> bool:
-        """Loads the current release beside the one that answers, tries it, then swaps; False when nothing changed."""
+        """Loads the current release beside the one that answers, tries it, then swaps; False when nothing changed.
+
+        Raises:
+            NoriaError: the release cannot be had or does not answer; the one before goes on.
+        """
         with self._swap:
             current = self._stores.journal.current_release()
             if current is None or (self._live and self._live.release == current.release):
                 return False
-            agent = unpack(self._stores.blobs.get(current.candidate.bundle_sha256), self._encoders)
-            agent.answer("warm up")
-            self._live = _Live(current.release, agent)
+            self._live = load(self._stores, current, self._encoders)
             return True
 
     def close(self) -> None:
         """Commits what waits, then stops."""
+        self._answering.close()
+        self._follower.close()
         self._commit.close()
 
+    def _kept(self, account: str | None, text: str) -> str:
+        """The text as it may be kept; where nobody says whose it is, without personal data."""
+        return redact(text, self._recognisers).text if account is None or self._redacts(account) else text
 
-_HAND_OVER = Answer(decision="handoff", intent="", intent_confidence=0.0, scope_score=0.0, in_scope=False)
+    def _known(self, session: Session) -> bool:
+        """Whether this process noted the session before; from now on it has."""
+        key = session.account, session.session
+        if key in self._sessions:
+            return True
+        self._sessions[key] = None
+        if len(self._sessions) > _MOST_SESSIONS:
+            self._sessions.popitem(last=False)
+        return False
 
+    def _log(self, prediction: Prediction, asked: Asked) -> Future[Prediction]:
+        query = prediction.query
+        if asked.in_session:
+            session = Session(query.account, query.session, asked.requester, query.channel, query.time_ms)
+            # what is queued first is committed no later: a prediction never stands without its session
+            if not self._known(session):
+                self._commit.submit(session)
+        logged: Future[Prediction] = Future()
 
-def _then(done: Future[None], value: T) -> Future[T]:
-    """A future with `value` as soon as `done` is done, or with its error."""
-    chained: Future[T] = Future()
+        def done(source: Future[bool]) -> None:
+            error = source.exception()
+            if error is None:
+                logged.set_result(prediction)
+                if asked.in_session:
+                    self._follower.turned(query.account, query.session)
+            else:
+                self._settle_again(logged, prediction, error)
 
-    def pass_on(source: Future[None]) -> None:
-        error = source.exception()
-        if error is not None:
-            chained.set_exception(error)
+        self._commit.submit(prediction).add_done_callback(done)
+        return logged
+
+    def _settle_again(self, logged: Future[Prediction], made: Prediction, error: BaseException) -> None:
+        """Of a query that was sent twice, the first answer counts."""
+        try:
+            first = self._stores.journal.prediction(made.prediction_id) if isinstance(error, UsageError) else None
+        except NoriaError:
+            first = None
+        if first is None:
+            logged.set_exception(error)
+        elif (first.query.account, first.query.text) == (made.query.account, made.query.text):
+            logged.set_result(first)
         else:
-            chained.set_result(value)
+            logged.set_exception(UsageError("this query_id was used for another text; use an id once."))
 
-    done.add_done_callback(pass_on)
-    return chained
+    def _chosen(self, live: Live, query: Query, asked: Asked, choice: tuple[str, str]) -> Future[Answer]:
+        """The articles of an intent that the user chose, for the question as it was first asked."""
+        prediction_id, intent = choice
+
+        def make() -> Answer:
+            first = self._stores.journal.prediction(prediction_id)
+            if (first.query.account, first.query.session) != (query.account, query.session):
+                raise UsageError(f"the choice belongs to no prediction of this session: {prediction_id!r}.")
+            if intent not in first.answer.choices:
+                raise UsageError(f"{intent!r} was not offered; choose one of {', '.join(first.answer.choices)}.")
+            shown = live.agent.recipe.articles_shown
+            found = live.agent.finder.find(first.query.text, query.account, {intent: 1.0}, shown, audience=asked.groups)
+            return replace(
+                first.answer, decision="answer", intent=intent, intent_confidence=1.0, in_scope=True, articles=found,
+                choices=(), scores={**first.answer.scores, "chosen": 1.0},
+            )  # fmt: skip
+
+        return self._answering.run(make)
+
+
+def may_see(article: Article, account: str, groups: tuple[str, ...]) -> bool:
+    """Whether an account's reader of these groups may see an article."""
+    return article.account in {None, account} and (
+        article.audience is None or not set(article.audience).isdisjoint(groups)
+    )
+
+
+def _and_then(first: Future[T], then: Callable[[T], Future[U]]) -> Future[U]:
+    """A future of what follows on another; an error of either is its error."""
+    last: Future[U] = Future()
+
+    def pass_on(source: Future[U]) -> None:
+        error = source.exception()
+        if error is None:
+            last.set_result(source.result())
+        else:
+            last.set_exception(error)
+
+    def go_on(source: Future[T]) -> None:
+        try:
+            then(source.result()).add_done_callback(pass_on)
+        except Exception as error:  # noqa: BLE001 - it belongs to whoever waits
+            last.set_exception(error)
+
+    first.add_done_callback(go_on)
+    return last

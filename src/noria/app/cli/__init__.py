@@ -18,7 +18,7 @@ COMMANDS = {
     "train": "model", "evaluate": "model", "predict": "model",
     "experiments": "experiments.tree", "thresholds": "choosing.thresholds", "choose": "choosing.choose",
     "release": "release", "up": "serving", "ask": "serving", "feedback": "serving", "label": "labels",
-    "label-studio": "labels",
+    "label-studio": "labels", "keys": "access.keys", "accounts": "access.keys", "erase": "access.erase",
     "monitor": "loop", "update": "loop", "turn": "loop", "replay": "replay", "demo": "replay",
 }  # fmt: skip
 SUMMARIES = {
@@ -39,6 +39,9 @@ SUMMARIES = {
     "feedback": "Say whether an answer helped.",
     "label": "Draw label tasks and collect labels.",
     "label-studio": "Run a Label Studio as the label desk.",
+    "keys": "Make, list, rotate and revoke API keys.",
+    "accounts": "Rules of accounts, and who did what.",
+    "erase": "Erase what a person said.",
     "monitor": "Look for changes of quality.",
     "update": "Show the plan of the next turn; accept intents.",
     "turn": "Turn the loop once.",

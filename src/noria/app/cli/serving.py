@@ -32,7 +32,7 @@ def run_server(place: Home, host: str, port: int) -> None:
     from noria.app.http.server import run
     from noria.app.wiring import LiveHouse
 
-    house = LiveHouse(place)
+    house = LiveHouse(place, host)
     try:
         run(house, host=host, port=port, announce=click.echo)
     finally:

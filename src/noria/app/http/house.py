@@ -1,13 +1,18 @@
 """What the HTTP API and the pages ask of the house; `noria.app.wiring` provides it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Annotated, Any, Protocol
 
+from fastapi import Depends, Request
+
+from noria.app.http.metrics import Metrics
 from noria.ports import DeskStatus
 from noria.records import Article, Feedback, Label, LabelTask, Prediction, Query
+from noria.records.sessions import HandOver, Session, Turn
+from noria.serve import Asked, Keyring, Principal
+from noria.serve.access import RateLimit
 
 
 class AnsweringService(Protocol):
@@ -18,12 +23,29 @@ class AnsweringService(Protocol):
         """Name of the live release, None before the first."""
         ...
 
-    def ask(self, query: Query, prediction_id: str) -> Future[Prediction]:
-        """Answers at once; the future is done after the commit. Raises NoRelease before the first release."""
+    @property
+    def waiting(self) -> int:
+        """How many entries wait for the disk."""
         ...
 
-    def feedback(self, event: Feedback) -> Future[bool]:
-        """Takes an event; the future says after the commit whether it was new. NotFound: unknown prediction."""
+    def ask(self, query: Query, prediction_id: str, asked: Asked | None = None) -> Future[Prediction]:
+        """Answers; the future is done after the commit. Raises NoRelease before the first release."""
+        ...
+
+    def feedback(self, event: Feedback, account: str | None = None, session: str | None = None) -> Future[bool]:
+        """Takes an event; the future says after the commit whether it was new. NotFound: no prediction of theirs."""
+        ...
+
+    def open_session(self, session: Session) -> Future[bool]:
+        """Notes who is behind a session."""
+        ...
+
+    def hand_over(self, hand_over: HandOver) -> Future[bool]:
+        """Notes that a person is to take over."""
+        ...
+
+    def articles(self, account: str, groups: tuple[str, ...]) -> Sequence[Article]:
+        """What an account's readers of these groups may see."""
         ...
 
     def article(self, article_id: str) -> Article | None:
@@ -67,8 +89,43 @@ class BuiltInDesk(Protocol):
         ...
 
 
+class Conversations(Protocol):
+    """Reads conversations; may block, called from threads."""
+
+    def session(self, account: str, session: str) -> Session: ...
+
+    def sessions(self, account: str, since_ms: int, until_ms: int) -> Sequence[Session]: ...
+
+    def transcript(self, account: str, session: str) -> Sequence[Turn]: ...
+
+    def transcripts(self, which: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], Sequence[Turn]]: ...
+
+    def hand_overs(self, since_ms: int, until_ms: int, account: str | None = None) -> Sequence[HandOver]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How often a key and a chat may ask in a minute; 0 = as often as they like."""
+
+    rate: RateLimit
+    requests_a_minute: int
+    chat_a_minute: int
+
+
 class House(Protocol):
     """Everything behind the HTTP API, with the clock and the source of ids."""
+
+    @property
+    def keyring(self) -> Keyring: ...
+
+    @property
+    def limits(self) -> Limits: ...
+
+    @property
+    def metrics(self) -> Metrics: ...
+
+    @property
+    def conversations(self) -> Conversations: ...
 
     @property
     def service(self) -> AnsweringService: ...
@@ -105,3 +162,19 @@ class House(Protocol):
     def new_id(self) -> str:
         """A fresh id."""
         ...
+
+
+async def house_of(request: Request) -> House:
+    """The house behind the app. Async on purpose: FastAPI would run a plain function in a thread, at each request."""
+    house: House = request.app.state.house
+    return house
+
+
+async def principal_of(request: Request) -> Principal:
+    """Who asks, as the gate found; a path that the gate leaves open has none."""
+    who: Principal = request.scope["principal"]
+    return who
+
+
+TheHouse = Annotated[House, Depends(house_of)]
+Who = Annotated[Principal, Depends(principal_of)]

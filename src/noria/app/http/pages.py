@@ -2,13 +2,15 @@
 
 import asyncio
 
-from fastapi import APIRouter
-from fastapi.responses import HTMLResponse, Response
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from noria.app.http import figures
-from noria.app.http.api import TheHouse
+from noria.app.http.house import TheHouse, Who
 from noria.app.http.rendering import render
 from noria.app.http.schemas import MAX_NAME, MAX_TEXT
+from noria.app.http.v1.conversations import open_session
+from noria.app.http.v1.schemas import OpenedReply, SessionBody
 from noria.ports.questions import BY_NAME
 from noria.records import NO_ARTICLE
 
@@ -54,3 +56,23 @@ async def label(house: TheHouse) -> HTMLResponse:
         no_article=NO_ARTICLE,
     )  # fmt: skip
     return HTMLResponse(page)
+
+
+@router.get("/chat")
+async def chat(request: Request, house: TheHouse, who: Who, account: str = "") -> HTMLResponse:
+    """The chat on a page of ours, to try it."""
+    if not account:
+        known = [who.account] if who.account != "*" else await asyncio.to_thread(house.accounts)
+        account = known[0] if known else "default"
+    if not who.reaches(account):
+        raise HTTPException(403, "This key is for another account.")
+    base = str(request.base_url).rstrip("/")
+    return HTMLResponse(render("chat.html", page="chat", title="Chat", account=account[:MAX_NAME], base=base))
+
+
+@router.post("/chat/token", response_class=JSONResponse)
+async def chat_token(body: SessionBody, house: TheHouse, who: Who) -> OpenedReply:
+    """What the back end of a page around the chat does: a token for its user, here nobody in particular."""
+    if body.requester or body.groups:
+        raise HTTPException(403, "This page chats for nobody in particular.")
+    return await open_session(body, house, who)

@@ -11,21 +11,34 @@ MAX_NAME = 200
 MAX_ARTICLES = 50
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """A text that can be kept.
+
+    Raises:
+        ValueError: it holds NUL, or half of a surrogate pair.
+    """
     # PostgreSQL cannot store NUL in a text, so no door of ours lets it in.
     if "\x00" in text:
         raise ValueError("must not contain the NUL character")
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise ValueError("must not contain half of a surrogate pair") from None
     return text
 
 
 Text = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TEXT), AfterValidator(_printable)
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TEXT), AfterValidator(printable)
 ]
 Name = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_NAME), AfterValidator(_printable)
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_NAME), AfterValidator(printable)
 ]
-MaybeName = Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_NAME), AfterValidator(_printable)]
-Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_TEXT), AfterValidator(_printable)]
+MaybeName = Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_NAME), AfterValidator(printable)]
+Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_TEXT), AfterValidator(printable)]
+
+
+Groups = Annotated[list[Name], Field(max_length=50)]
 
 
 class Body(BaseModel):
@@ -40,8 +53,19 @@ class Reply(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
+class Chosen(Body):
+    """One of the choices that a prediction offered."""
+
+    prediction_id: Name
+    intent: Name
+
+
 class AskBody(Body):
-    """A query of a user of an account."""
+    """A query of a user of an account. `query_id`: sent again with the same one it gives the same answer.
+
+    `requester`, `groups`: who asks, and the groups of readers he or she belongs to; not taken from a browser, whose
+    token says it. `choice`: what the user took of the choices offered; `text` says the same in words.
+    """
 
     account: Name
     text: Text
@@ -49,6 +73,9 @@ class AskBody(Body):
     channel: Name = "chat"
     language: MaybeName = ""
     query_id: Name | None = None
+    requester: MaybeName = ""
+    groups: Groups = []
+    choice: Chosen | None = None
 
 
 class ShownArticle(Reply):
@@ -68,9 +95,13 @@ class Choice(Reply):
 
 
 class AskReply(Reply):
-    """What the agent makes of a query; it is in the journal when this reply is sent."""
+    """What the agent makes of a query; it is in the journal when this reply is sent.
+
+    `missing`: parts of the agent that failed or were late, without which this was made.
+    """
 
     prediction_id: str
+    session: str
     decision: Decision
     intent: str
     intent_title: str
@@ -81,6 +112,7 @@ class AskReply(Reply):
     choices: list[Choice]
     message: str
     release: str
+    missing: list[str]
 
 
 class FeedbackBody(Body):

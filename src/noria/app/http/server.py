@@ -14,13 +14,17 @@ from collections.abc import AsyncIterator, Callable, Iterator
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 
 from noria import __version__
-from noria.app.http import api, pages, problems
+from noria.app.http import pages, problems
+from noria.app.http.access import login
+from noria.app.http.access.gate import Gate
 from noria.app.http.guard import Guard
-from noria.app.http.house import AnsweringService, House
+from noria.app.http.house import House
 from noria.app.http.rendering import STATIC
+from noria.app.http.v1 import asking, conversations, labelling, standing
 from noria.app.label_studio import ml_backend
 from noria.errors import OutsideError
 
@@ -41,7 +45,7 @@ def create_app(house: House) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        refreshing = asyncio.create_task(_keep_fresh(house.service))
+        refreshing = asyncio.create_task(_keep_fresh(house))
         try:
             yield
         finally:
@@ -61,11 +65,12 @@ def create_app(house: House) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.house = house
-    app.include_router(api.router)
-    app.include_router(ml_backend.router)
-    app.include_router(pages.router)
+    app.router.routes.append(Route("/v1/ask", asking.ask_directly, methods=["POST"]))
+    for topic in (asking, conversations, standing, labelling, ml_backend, pages, login):
+        app.include_router(topic.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     problems.install(app)
+    app.add_middleware(Gate, house=house)
     app.add_middleware(Guard, new_id=house.new_id, larger={ml_backend.PREFIX: ml_backend.MAX_BODY_BYTES})
     return app
 
@@ -115,7 +120,10 @@ def run(house: House, *, host: str, port: int, announce: Callable[[str], None]) 
         address = address_of(listener)
         # before the server starts: what is wrong with a release is told as our error, not as a server's traceback
         release = house.service.release
-        sentence = f"Noria is at {address} ({f'release {release}' if release else 'no release yet'}). Ctrl-C ends it."
+        keys = "keys are demanded" if house.keyring.demanded else "open to this machine: no key was made"
+        sentence = (
+            f"Noria is at {address} ({f'release {release}' if release else 'no release yet'}; {keys}). Ctrl-C ends it."
+        )
         config = uvicorn.Config(
             create_app(house),
             log_level="warning",
@@ -162,13 +170,22 @@ def _signals_end_here() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-async def _keep_fresh(service: AnsweringService) -> None:
+async def _keep_fresh(house: House) -> None:
+    """Looks for newer releases, and for keys and rules that changed; what goes wrong is logged once, not each time."""
+    told = ""
     while True:
         try:
-            await asyncio.to_thread(service.refresh)
-        except Exception:  # noqa: BLE001 - whatever it is, the log says it
+            await asyncio.to_thread(house.keyring.refresh)
+            if await asyncio.to_thread(house.service.refresh):
+                house.metrics.swapped("taken")
+            told = ""
+        except Exception as error:  # noqa: BLE001 - whatever it is, the log says it
             # the live release goes on answering; the next look may succeed
-            _log.exception("looking for a newer release failed")
+            if str(error) != told:
+                _log.exception("looking for a newer release failed")
+                house.metrics.swapped("refused")
+            told = str(error)
+            await asyncio.sleep(REFRESH_SECONDS * 9)
         await asyncio.sleep(REFRESH_SECONDS)
 
 

@@ -38,8 +38,11 @@ TEMPLATE = """\
 # margins = {}               # { "account acme" = 0.05 }: its own margin
 
 [serve]
-# host = "127.0.0.1"
+# host = "127.0.0.1"          # on any other host keys are demanded (noria keys create)
 # port = 8420
+# requests_a_minute = 6000   # of one key; 0 = no limit
+# chat_a_minute = 60         # of one chat
+# answer_limit_ms = 2000     # an agent with an encoder that takes longer hands over
 
 [stores]
 # journal = "postgresql+psycopg://…"   # default: SQLite in the home

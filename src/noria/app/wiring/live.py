@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import logging
+import secrets
 import threading
 import time
 from functools import cached_property
@@ -18,16 +20,24 @@ from noria.connect.builtin_desk import BuiltinDesk
 from noria.errors import NoriaError
 
 if TYPE_CHECKING:
-    from noria.serve import Service
+    from noria.app.http.house import Limits
+    from noria.app.http.metrics import Metrics
+    from noria.serve import Keyring, Service
+    from noria.stores.journal import SessionDoor
 
 _log = logging.getLogger("noria.app")
 
 
 class LiveHouse:
-    """What the HTTP server works with (see `noria.app.http.house.House`)."""
+    """What the HTTP server works with (see `noria.app.http.house.House`).
 
-    def __init__(self, home: Home) -> None:
-        self.home = home
+    Args:
+        home: whose stores and settings.
+        host: where it listens; other hosts than this machine's own are served with keys only.
+    """
+
+    def __init__(self, home: Home, host: str = "127.0.0.1") -> None:
+        self.home, self.host = home, host
         self.stores = open_stores(home)
         self.desk = BuiltinDesk(self.stores.journal)
         self._fetching, self._rung = threading.Lock(), threading.Event()
@@ -37,7 +47,37 @@ class LiveHouse:
         """The live agent."""
         from noria.serve import Service
 
-        return Service(self.stores, time.perf_counter, load_encoder)
+        limit_ms = self.home.settings.serve.answer_limit_ms
+        return Service(self.stores, time.perf_counter, load_encoder, redacts=self._redacts, limit_ms=limit_ms)
+
+    @cached_property
+    def keyring(self) -> Keyring:
+        """Keys and rules of the accounts."""
+        from noria.serve import Keyring
+
+        always = not _is_loopback(self.host)
+        return Keyring(self.stores.journal.access, now_ms, secrets.token_urlsafe(32), always=always)
+
+    @cached_property
+    def limits(self) -> Limits:
+        """How often one may ask."""
+        from noria.app.http.house import Limits
+        from noria.serve.access import RateLimit
+
+        serve = self.home.settings.serve
+        return Limits(RateLimit(time.monotonic), serve.requests_a_minute, serve.chat_a_minute)
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        """Figures of this process."""
+        from noria.app.http.metrics import Metrics
+
+        return Metrics()
+
+    @property
+    def conversations(self) -> SessionDoor:
+        """Sessions in the journal."""
+        return self.stores.journal.sessions
 
     def settle(self) -> None:
         """Settles the tasks that labels came in for."""
@@ -67,6 +107,9 @@ class LiveHouse:
             finally:
                 self._fetching.release()
 
+    def _redacts(self, account: str) -> bool:
+        return self.keyring.rules(account).redact
+
     def _fetch(self) -> None:
         from noria.label import gather
 
@@ -91,3 +134,10 @@ class LiveHouse:
         if "service" in self.__dict__:
             self.service.close()
         self.stores.close()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

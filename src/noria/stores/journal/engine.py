@@ -26,6 +26,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy import exc as sa_exc
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -114,21 +115,23 @@ def put(connection: Connection, into: Table, rows: Sequence[Row], *, what: str, 
     """
     if not rows:
         return 0
+    counting = {"preserve_rowcount": True}
+    new = connection.execute(_insert_new(connection, into), rows, execution_options=counting).rowcount
+    if new < len(rows):
+        _check_known(connection, into, rows, what, same)
+    return new
+
+
+def put_telling(
+    connection: Connection, into: Table, rows: Sequence[Row], *, what: str, same: Iterable[str]
+) -> set[str]:
+    """Does what `put` does and returns the keys that were new."""
+    if not rows:
+        return set()
     key = next(iter(into.primary_key.columns))
-    dialect_insert = sqlite_insert if connection.dialect.name == "sqlite" else postgresql_insert
-    insert = dialect_insert(into).on_conflict_do_nothing(index_elements=[key])
-    new = connection.execute(insert, rows, execution_options={"preserve_rowcount": True}).rowcount
-    if new == len(rows):
-        return new
-    agree = list(same)
-    stored = {row[key.name]: row for row in fetch(connection, into, key, [row[key.name] for row in rows])}
-    for row in rows:
-        other = [name for name in agree if stored[row[key.name]][name] != row[name]]
-        if other:
-            raise UsageError(
-                f"{what} {row[key.name]!r} is in the journal already with another {' and '.join(other)}; "
-                "use an id once, or send the same content again."
-            )
+    new = set(connection.execute(_insert_new(connection, into).returning(key), rows).scalars())
+    if len(new) < len(rows):
+        _check_known(connection, into, rows, what, same)
     return new
 
 
@@ -139,6 +142,25 @@ def fetch(connection: Connection, source: Table, by: Column[Any], values: Iterab
     for start in range(0, len(wanted), _CHUNK):
         found += connection.execute(select(source).where(by.in_(wanted[start : start + _CHUNK]))).mappings()
     return found
+
+
+def _insert_new(connection: Connection, into: Table) -> sqlite.Insert | postgresql.Insert:
+    key = next(iter(into.primary_key.columns))
+    dialect_insert = sqlite_insert if connection.dialect.name == "sqlite" else postgresql_insert
+    return dialect_insert(into).on_conflict_do_nothing(index_elements=[key])
+
+
+def _check_known(connection: Connection, into: Table, rows: Sequence[Row], what: str, same: Iterable[str]) -> None:
+    key = next(iter(into.primary_key.columns))
+    agree = list(same)
+    stored = {row[key.name]: row for row in fetch(connection, into, key, [row[key.name] for row in rows])}
+    for row in rows:
+        other = [name for name in agree if stored[row[key.name]][name] != row[name]]
+        if other:
+            raise UsageError(
+                f"{what} {row[key.name]!r} is in the journal already with another {' and '.join(other)}; "
+                "use an id once, or send the same content again."
+            )
 
 
 def replace_row(connection: Connection, into: Table, row: Row) -> None:

@@ -10,10 +10,9 @@ from concurrent.futures import Future
 from typing import Self
 
 from noria.errors import OutsideError, StateError, UsageError
-from noria.records import Feedback, Label, Prediction
 from noria.stores.journal.journal import Entry, Journal
 
-_Waiting = tuple[Entry, "Future[None]", float]  # the float: when it was queued, monotonic seconds
+_Waiting = tuple[Entry, "Future[bool]", float]  # the float: when it was queued, monotonic seconds
 
 
 class GroupCommit:
@@ -45,21 +44,26 @@ class GroupCommit:
         self._writer = threading.Thread(target=self._run, name="noria-group-commit", daemon=True)
         self._writer.start()
 
-    def submit(self, item: Entry) -> Future[None]:
-        """Queues a prediction, a feedback event or a label; the future is done only after the commit that holds it.
+    @property
+    def waiting(self) -> int:
+        """How many items are queued for the next commits."""
+        return len(self._queue)
 
-        The future raises NotFound or UsageError for a bad item (see `Journal.add_predictions`, `add_feedback`,
-        `add_labels`), OutsideError when the database fails. It cannot be cancelled. Feedback may follow its prediction
-        at once, without waiting for it.
+    def submit(self, item: Entry) -> Future[bool]:
+        """Queues an entry; the future is done only after the commit that holds it.
+
+        It is False for feedback that the journal held before, else True. It raises NotFound or UsageError for a bad
+        item (see `Journal.add_predictions`, `add_feedback`, `add_labels`), OutsideError when the database fails, and
+        cannot be cancelled. Feedback may follow its prediction at once, without waiting for it.
 
         Raises:
             OutsideError: the queue is full (`retry_helps`).
             StateError: this was closed.
             UsageError: not something the journal takes here.
         """
-        if not isinstance(item, Prediction | Feedback | Label):
-            raise UsageError(f"group commit takes predictions, feedback and labels, not a {type(item).__name__}.")
-        future: Future[None] = Future()
+        if not isinstance(item, Entry):
+            raise UsageError(f"group commit takes what is said while serving, not a {type(item).__name__}.")
+        future: Future[bool] = Future()
         future.set_running_or_notify_cancel()
         with self._changed:
             if self._closed:
@@ -106,26 +110,24 @@ class GroupCommit:
 
     def _commit(self, batch: list[_Waiting]) -> None:
         items = [item for item, _, _ in batch]
-        outcome: Sequence[BaseException | None]
+        outcome: Sequence[bool | BaseException]
         try:
             outcome = self._written(items)
         except BaseException as error:  # noqa: BLE001 - or nobody would ever complete these futures
             outcome = [error] * len(items)
-        for (_, future, _), failure in zip(batch, outcome, strict=True):
-            if failure is None:
-                future.set_result(None)
+        for (_, future, _), told in zip(batch, outcome, strict=True):
+            if isinstance(told, BaseException):
+                future.set_exception(told)
             else:
-                future.set_exception(failure)
+                future.set_result(told)
 
-    def _written(self, items: list[Entry]) -> Sequence[BaseException | None]:
-        """For each item None or why it failed; raises when the database failed for all."""
+    def _written(self, items: list[Entry]) -> Sequence[bool | BaseException]:
+        """For each item whether it was new, or why it failed; raises when the database failed for all."""
         try:
-            self._journal.write(items)
+            return self._journal.write(items)
         except OutsideError as error:
             if error.retry_helps:
                 raise
         except Exception:  # noqa: BLE001, S110 - a bad item: below, each item says what is wrong with it
             pass
-        else:
-            return [None] * len(items)
         return self._journal.write_each(items)

@@ -23,12 +23,17 @@ from noria.records import (
     SettledStatus,
     TurnReceipt,
 )
+from noria.records.sessions import HandOver, OwnFeedback, Session
 from noria.stores.journal import labels, loop, releases, traffic
+from noria.stores.journal.access import AccessDoor, SessionDoor
+from noria.stores.journal.access.sessions import put_hand_overs, put_sessions
 from noria.stores.journal.engine import open_engine, reading, translated, writing
 from noria.stores.journal.labels import Settle
 
-Entry = Prediction | Feedback | Label
+Entry = Prediction | Feedback | OwnFeedback | Label | Session | HandOver
 """What comes in while serving and labelling, and can be written together."""
+_LAST = (Feedback, OwnFeedback, Label)
+"""What may be about an entry that is written with it."""
 
 
 class Journal:
@@ -36,10 +41,13 @@ class Journal:
 
     Safe to use from several threads and, on the same database, from several processes. Spans of time are half-open:
     since_ms <= time < until_ms. Every method may raise OutsideError when the database cannot be used.
+
+    `access`: keys, rules of accounts, audit, erasure. `sessions`: conversations.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self.access, self.sessions = AccessDoor(engine), SessionDoor(engine)
 
     @classmethod
     def open(cls, url: str) -> Journal:
@@ -64,25 +72,25 @@ class Journal:
     def add_feedback(self, rows: Sequence[Feedback]) -> int:
         """Adds events, all or none; returns how many ids were new. NotFound for an unknown prediction."""
         with writing(self._engine) as connection:
-            return traffic.put_feedback(connection, rows)
+            return len(traffic.put_feedback(connection, rows))
 
-    def write(self, entries: Sequence[Entry]) -> None:
-        """Adds predictions, then feedback and labels, all or none, in one transaction."""
+    def write(self, entries: Sequence[Entry]) -> list[bool]:
+        """Adds all or none, in one transaction; says for each whether it was new, where it is feedback, else True."""
         with writing(self._engine) as connection:
-            _put(connection, entries)
+            return _put(connection, entries)
 
-    def write_each(self, entries: Sequence[Entry]) -> list[NoriaError | None]:
-        """Adds what can be added, in one transaction: for each entry None, or why it alone was left out.
+    def write_each(self, entries: Sequence[Entry]) -> list[bool | NoriaError]:
+        """Adds what can be added, in one transaction: for each entry what `write` says, or why it was left out.
 
-        Predictions go first, whatever their place. Raises OutsideError when nothing could be.
+        Feedback and labels go last, whatever their place. Raises OutsideError when nothing could be.
         """
-        outcome: list[NoriaError | None] = [None] * len(entries)
-        first = sorted(range(len(entries)), key=lambda place: not isinstance(entries[place], Prediction))
+        outcome: list[bool | NoriaError] = [True] * len(entries)
+        first = sorted(range(len(entries)), key=lambda place: isinstance(entries[place], _LAST))
         with writing(self._engine) as connection:
             for place in first:
                 try:
                     with translated(), connection.begin_nested():
-                        _put(connection, [entries[place]])
+                        outcome[place] = _put(connection, [entries[place]])[0]
                 except NoriaError as error:
                     if error.retry_helps:
                         raise
@@ -255,7 +263,16 @@ class Journal:
             return loop.read_state(connection, key)
 
 
-def _put(connection: Connection, entries: Sequence[Entry]) -> None:
+def _put(connection: Connection, entries: Sequence[Entry]) -> list[bool]:
+    put_sessions(connection, [entry for entry in entries if isinstance(entry, Session)])
     traffic.put_predictions(connection, [entry for entry in entries if isinstance(entry, Prediction)])
-    traffic.put_feedback(connection, [entry for entry in entries if isinstance(entry, Feedback)])
+    new = traffic.put_feedback(connection, [entry for entry in entries if isinstance(entry, Feedback | OwnFeedback)])
     labels.put_labels(connection, [entry for entry in entries if isinstance(entry, Label)])
+    put_hand_overs(connection, [entry for entry in entries if isinstance(entry, HandOver)])
+    told = []
+    for entry in entries:
+        event = entry.event if isinstance(entry, OwnFeedback) else entry
+        told.append(not isinstance(event, Feedback) or event.event_id in new)
+        if isinstance(event, Feedback):
+            new.discard(event.event_id)  # of one that stands in here twice only the first was new
+    return told

@@ -61,6 +61,7 @@ PREDICTIONS = Table(
     CheckConstraint("decision IN ('answer', 'clarify', 'handoff')", name="decision"),
     Index("ix_predictions_time_ms", "time_ms"),
     Index("ix_predictions_account_time_ms", "account", "time_ms"),
+    Index("ix_predictions_account_session", "account", "session"),
 )
 
 FEEDBACK = Table(

@@ -9,8 +9,9 @@ from sqlalchemy import Connection, func, select
 
 from noria.errors import NotFound
 from noria.records import DAY_MS, DECISIONS, FEEDBACK_KINDS, Answer, Feedback, Prediction, Query, Ranked
+from noria.records.sessions import OwnFeedback
 from noria.stores.journal.codec import Row, Stored, check_one_of, check_texts, figure, number, plain, restored
-from noria.stores.journal.engine import fetch, put
+from noria.stores.journal.engine import fetch, put, put_telling
 from noria.stores.journal.schema import FEEDBACK, PREDICTIONS
 
 _EPOCH = date(1970, 1, 1).toordinal()
@@ -26,36 +27,38 @@ def put_predictions(connection: Connection, predictions: Sequence[Prediction]) -
     return put(connection, PREDICTIONS, rows, what="prediction", same=PREDICTIONS.columns.keys())
 
 
-def put_feedback(connection: Connection, feedback: Sequence[Feedback]) -> int:
-    """Adds feedback events, returns how many were new. An event sent again may carry another time: the first stays.
+def put_feedback(connection: Connection, feedback: Sequence[Feedback | OwnFeedback]) -> set[str]:
+    """Adds feedback events, returns the ids that were new. An event sent again may carry another time: the first stays.
 
     Raises:
-        NotFound: a prediction is unknown.
+        NotFound: a prediction is unknown, or not one of the account and session that the event is held to.
         UsageError: an event id is known for another prediction, kind or value.
     """
-    rows = [_feedback_row(event) for event in feedback]
-    wanted = dict.fromkeys(event.prediction_id for event in feedback)
-    known = known_predictions(connection, list(wanted))
-    for prediction_id in wanted:
-        if prediction_id not in known:
-            raise _unknown(prediction_id)
-    return put(connection, FEEDBACK, rows, what="feedback event", same=("prediction_id", "kind", "value"))
+    told = [one if isinstance(one, OwnFeedback) else OwnFeedback(one, "", None) for one in feedback]
+    rows = [_feedback_row(own.event) for own in told]
+    known = known_predictions(connection, list(dict.fromkeys(own.event.prediction_id for own in told)))
+    for own, given in zip(told, feedback, strict=True):
+        whose = known.get(own.event.prediction_id)
+        # another account's prediction is as unknown as one that never was
+        if whose is None or (own is given and (own.account, own.session or whose[1]) != whose):
+            raise _unknown(own.event.prediction_id)
+    return put_telling(connection, FEEDBACK, rows, what="feedback event", same=("prediction_id", "kind", "value"))
 
 
-def known_predictions(connection: Connection, prediction_ids: Sequence[str]) -> set[str]:
-    """Those of `prediction_ids` that the journal holds."""
-    key = PREDICTIONS.c.prediction_id
-    known: set[str] = set()
+def known_predictions(connection: Connection, prediction_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Those of `prediction_ids` that the journal holds → their account and session."""
+    columns = PREDICTIONS.c.prediction_id, PREDICTIONS.c.account, PREDICTIONS.c.session
+    known: dict[str, tuple[str, str]] = {}
     for start in range(0, len(prediction_ids), 500):
-        part = prediction_ids[start : start + 500]
-        known.update(connection.execute(select(key).where(key.in_(part))).scalars())
+        query = select(*columns).where(columns[0].in_(prediction_ids[start : start + 500]))
+        known.update({name: (account, session) for name, account, session in connection.execute(query)})
     return known
 
 
 def get_prediction(connection: Connection, prediction_id: str) -> Prediction:
     """One prediction by id, or NotFound."""
     for row in fetch(connection, PREDICTIONS, PREDICTIONS.c.prediction_id, [prediction_id]):
-        return _prediction(row)
+        return prediction_from(row)
     raise _unknown(prediction_id)
 
 
@@ -65,7 +68,7 @@ def list_predictions(connection: Connection, since_ms: int, until_ms: int, accou
     query = select(PREDICTIONS).where(at >= since_ms, at < until_ms).order_by(at, PREDICTIONS.c.prediction_id)
     if account is not None:
         query = query.where(PREDICTIONS.c.account == account)
-    return [_prediction(row) for row in connection.execute(query).mappings()]
+    return [prediction_from(row) for row in connection.execute(query).mappings()]
 
 
 def list_feedback(connection: Connection, since_ms: int, until_ms: int) -> list[Feedback]:
@@ -126,7 +129,8 @@ def _prediction_row(prediction: Prediction) -> Row:
     return check_texts(what, row)
 
 
-def _prediction(row: Stored) -> Prediction:
+def prediction_from(row: Stored) -> Prediction:
+    """The prediction that a row holds."""
     return Prediction(
         prediction_id=row["prediction_id"],
         query=Query(

@@ -1,0 +1,107 @@
+"""Conversations in the journal: sessions, their turns, and hand-overs to a person."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, Engine, func, select, tuple_
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from noria.errors import NotFound
+from noria.records import Feedback
+from noria.records.sessions import HandOver, Session, Turn
+from noria.stores.journal.access.schema import HAND_OVERS, SESSIONS
+from noria.stores.journal.codec import check_texts
+from noria.stores.journal.engine import fetch, put, reading
+from noria.stores.journal.schema import FEEDBACK, PREDICTIONS
+from noria.stores.journal.traffic import prediction_from
+
+_CHUNK = 200
+
+
+class SessionDoor:
+    """Reads conversations; every query names the account, so none ever sees another's."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def session(self, account: str, session: str) -> Session:
+        """One session, or NotFound."""
+        query = select(SESSIONS).where(SESSIONS.c.account == account, SESSIONS.c.session == session)
+        with reading(self._engine) as connection:
+            row = connection.execute(query).mappings().first()
+        if row is None:
+            raise NotFound("session", session)
+        return Session(**row)
+
+    def transcript(self, account: str, session: str) -> list[Turn]:
+        """The turns of a session, oldest first; empty where there is no such session."""
+        return self.transcripts([(account, session)])[account, session]
+
+    def transcripts(self, which: Sequence[tuple[str, str]]) -> dict[tuple[str, str], list[Turn]]:
+        """(account, session) → its turns, oldest first; of those asked for, each is there."""
+        turns: dict[tuple[str, str], list[Turn]] = {pair: [] for pair in which}
+        pairs, place = list(turns), tuple_(PREDICTIONS.c.account, PREDICTIONS.c.session)
+        with reading(self._engine) as connection:
+            for start in range(0, len(pairs), _CHUNK):
+                query = select(PREDICTIONS).where(place.in_(pairs[start : start + _CHUNK]))
+                query = query.order_by(PREDICTIONS.c.time_ms, PREDICTIONS.c.prediction_id)
+                made = [prediction_from(row) for row in connection.execute(query).mappings()]
+                said = _said(connection, [p.prediction_id for p in made])
+                for p in made:
+                    turns[p.query.account, p.query.session].append(Turn(p, tuple(said.get(p.prediction_id, ()))))
+        return turns
+
+    def with_several_turns(self, which: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Those of the sessions (account, session) that have two turns or more; reads an index only."""
+        columns, found = (PREDICTIONS.c.account, PREDICTIONS.c.session), []
+        with reading(self._engine) as connection:
+            for start in range(0, len(which), _CHUNK):
+                query = select(*columns).where(tuple_(*columns).in_(which[start : start + _CHUNK]))
+                rows = connection.execute(query.group_by(*columns).having(func.count() > 1))
+                found += [(account, session) for account, session in rows]
+        return found
+
+    def sessions(self, account: str, since_ms: int, until_ms: int) -> list[Session]:
+        """Sessions of an account by the time they began, in order of time, name."""
+        at = SESSIONS.c.started_ms
+        query = select(SESSIONS).where(SESSIONS.c.account == account, at >= since_ms, at < until_ms)
+        with reading(self._engine) as connection:
+            rows = connection.execute(query.order_by(at, SESSIONS.c.session)).mappings().all()
+        return [Session(**row) for row in rows]
+
+    def hand_overs(self, since_ms: int, until_ms: int, account: str | None = None) -> list[HandOver]:
+        """Hand-overs by time, of one account or all, in order of time, id."""
+        at = HAND_OVERS.c.time_ms
+        query = select(HAND_OVERS).where(at >= since_ms, at < until_ms)
+        if account is not None:
+            query = query.where(HAND_OVERS.c.account == account)
+        with reading(self._engine) as connection:
+            rows = connection.execute(query.order_by(at, HAND_OVERS.c.hand_over_id)).mappings().all()
+        return [HandOver(**row) for row in rows]
+
+
+def put_sessions(connection: Connection, sessions: Sequence[Session]) -> None:
+    """Adds sessions; of one that is known the first stays."""
+    if sessions:
+        dialect_insert = sqlite_insert if connection.dialect.name == "sqlite" else postgresql_insert
+        insert = dialect_insert(SESSIONS).on_conflict_do_nothing(index_elements=["account", "session"])
+        names = SESSIONS.columns.keys()
+        connection.execute(insert, [check_texts("session", {n: getattr(s, n) for n in names}) for s in sessions])
+
+
+def put_hand_overs(connection: Connection, hand_overs: Sequence[HandOver]) -> None:
+    """Adds hand-overs; of a known id the first stays."""
+    names = HAND_OVERS.columns.keys()
+    rows = [check_texts("hand-over", {name: getattr(one, name) for name in names}) for one in hand_overs]
+    put(connection, HAND_OVERS, rows, what="hand-over", same=("account", "session"))
+
+
+def _said(connection: Connection, prediction_ids: Sequence[str]) -> dict[str, list[Feedback]]:
+    said: dict[str, list[Feedback]] = defaultdict(list)
+    events = [Feedback(**row) for row in fetch(connection, FEEDBACK, FEEDBACK.c.prediction_id, prediction_ids)]
+    for event in sorted(events, key=lambda event: (event.time_ms, event.event_id)):
+        said[event.prediction_id].append(event)
+    return said
