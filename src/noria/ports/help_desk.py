@@ -75,7 +75,7 @@ class Progress:
 
 
 class UnknownOutcome(OutsideError):
-    """A writing call was lost on its way or on the way back: it may have been carried out. Look before sending again."""
+    """A writing call was lost on its way or on the way back: it may have been done. Look before sending again."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, retry_helps=False)

@@ -17,6 +17,7 @@ COMMANDS = {
     "release": "release", "up": "serving", "ask": "serving", "feedback": "serving", "label": "labels",
     "label-studio": "labels",
     "monitor": "loop", "update": "loop", "turn": "loop", "replay": "replay", "demo": "replay",
+    "fake": "helpdesk.fake",
 }  # fmt: skip
 SUMMARIES = {
     "init": "Make a home folder.",
@@ -36,6 +37,7 @@ SUMMARIES = {
     "turn": "Turn the loop once.",
     "replay": "Turn the loop on a stream with a simulated clock.",
     "demo": "Make a demo home, replay 60 days, serve it.",
+    "fake": "Run a stand-in for an outside system, with made-up data.",
 }
 
 

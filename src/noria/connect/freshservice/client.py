@@ -108,7 +108,6 @@ class FreshserviceClient:
                         self.now_ms = int(parsedate_to_datetime(stamp).timestamp() * 1000)
                     reply.raise_for_status()
                     _check_json(reply)
-            return reply
         except httpx.HTTPStatusError as error:
             raise self._failure(error.response, what) from None
         except httpx.ConnectError:
@@ -116,6 +115,7 @@ class FreshserviceClient:
         except (httpx.TransportError, _NoJsonError) as error:
             said = f"Freshservice at {self.url} gave no whole answer to {what} ({type(error).__name__})."
             raise (OutsideError(said, retry_helps=True) if method == "GET" else UnknownOutcome(said)) from None
+        return reply
 
     def _failure(self, reply: httpx.Response, what: str) -> OutsideError:
         code, said = reply.status_code, f"Freshservice answered {reply.status_code} to {what}"

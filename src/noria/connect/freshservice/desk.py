@@ -98,7 +98,7 @@ class FreshserviceDesk:
     def check(self) -> Mapping[str, str]:
         """See `HelpDesk.check`."""
         found = {}
-        probes = {
+        probes: dict[str, tuple[str, dict[str, Any]]] = {
             "tickets": ("tickets", {"per_page": 1, "updated_since": _FIRST}),
             "requesters": ("requesters", {"per_page": 1}),
             "departments": ("departments", {"per_page": 1}),

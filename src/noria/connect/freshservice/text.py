@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 
-_BREAKS = frozenset(
-    ["p", "div", "br", "li", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "table", "ul", "ol", "blockquote", "pre"]
-)
+_HEADINGS = {f"h{n}" for n in range(1, 7)}
+_BREAKS = frozenset({"p", "div", "br", "li", "tr", "table", "ul", "ol", "blockquote", "pre"} | _HEADINGS)
 _HIDDEN = frozenset({"script", "style", "blockquote"})
 _VOID = frozenset({"br", "img", "hr", "input", "meta", "link", "col", "wbr", "area", "source"})
 _QUOTES = ("freshdesk_quote", "gmail_quote", "freddy_quote", "signature")

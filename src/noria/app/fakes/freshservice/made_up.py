@@ -20,7 +20,9 @@ def made_up_data(now_ms: int, tickets: int = 250, seed: int = 0) -> dict[str, li
     """Tickets of the last 100 days, replies, private notes, articles with visibility, people, satisfaction."""
     chance = random.Random(seed)  # noqa: S311 - no secret is made of it
     people = [{"id": 900 + n, "primary_email": f"person{n}@made-up.example", "department_ids": [1]} for n in range(20)]
-    rows, said, csat = [], [], []
+    rows: list[dict[str, Any]] = []
+    said: list[dict[str, Any]] = []
+    csat: list[dict[str, Any]] = []
     for n in range(tickets):
         _, text, remedy = _TOPICS[n % len(_TOPICS)]
         created = now_ms - int(chance.uniform(0, 100) * _DAY_MS)
@@ -54,7 +56,8 @@ def made_up_data(now_ms: int, tickets: int = 250, seed: int = 0) -> dict[str, li
         {"id": 13, "category_id": 1, "name": "For finance", "visibility": 4, "department_ids": [2]},
     ]
     articles = [
-        {"id": 100 + n, "title": f"{topic}: what to do", "description": f"<p>{remedy}</p>", "status": 2 if n < 12 else 1,
+        {"id": 100 + n, "title": f"{topic}: what to do", "description": f"<p>{remedy}</p>",
+         "status": 2 if n < 12 else 1,
          "folder_id": folders[n % 3]["id"], "category_id": 1, "tags": [topic.lower()],
          "updated_at": stamp(now_ms - n * _DAY_MS)}
         for n, (topic, _, remedy) in enumerate(_TOPICS * 4)
