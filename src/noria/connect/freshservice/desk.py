@@ -1,0 +1,220 @@
+"""A `HelpDesk` on a Freshservice account: polling is the truth, hand-overs are found again by their mark."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from noria.connect.freshservice import rows
+from noria.connect.freshservice.client import FreshserviceClient, GoneError
+from noria.connect.freshservice.text import plain_text
+from noria.errors import NotFound
+from noria.ports.help_desk import Batch, NewTicket, Progress, Refused, Row, Stream
+
+OVERLAP_MS = 300_000
+"""Read again before each cursor: rows move between pages while people work."""
+_FIRST = "2000-01-01T00:00:00Z"
+_CHATBOT, _PORTAL = 11, 2
+_OPEN, _LOW = 2, 1
+
+
+class FreshserviceDesk:
+    """One account.
+
+    Args:
+        client: the calls.
+        private_notes: whether private notes come with the conversations; they do not unless the account opted in.
+    """
+
+    def __init__(self, client: FreshserviceClient, *, private_notes: bool = False) -> None:
+        self._client, self._private_notes = client, private_notes
+        self._source: int | None = None
+
+    def pull(self, stream: Stream, cursor: str = "") -> Iterator[Batch]:
+        """See `HelpDesk.pull`. The catalogue, departments and requesters come whole each time."""
+        if stream == "articles":
+            yield from self._articles(cursor)
+        elif stream in {"tickets", "conversations", "ratings"}:
+            yield from self._changed(stream, cursor)
+        else:
+            yield from self._whole(stream)
+
+    def create(self, ticket: NewTicket) -> str:
+        """See `HelpDesk.create`."""
+        text = html.escape(ticket.text).replace("\n", "<br>")
+        who = {"email": ticket.requester} if "@" in ticket.requester else {"requester_id": _number(ticket.requester)}
+        body = {
+            "subject": ticket.subject,
+            "description": f"{text}<br><br>{html.escape(ticket.mark)}",
+            **who,
+            "status": _OPEN,
+            "priority": _LOW,
+            "source": self._offered_source(),
+            "tags": [ticket.mark, *ticket.tags],
+        }
+        return str(self._client.post("tickets", body)["ticket"]["id"])
+
+    def find(self, ticket: NewTicket, since_ms: int) -> str | None:
+        """See `HelpDesk.find`."""
+        who: dict[str, Any] = (
+            {"email": ticket.requester} if "@" in ticket.requester else {"requester_id": ticket.requester}
+        )
+        for page in self._client.rows("tickets", "tickets", updated_since=_stamp(since_ms), **who):
+            for record in page:
+                if ticket.mark in (record.get("tags") or []) or ticket.mark in (record.get("description") or ""):
+                    return str(record["id"])
+        return None
+
+    def add_note(self, ticket_id: str, text: str, *, private: bool = True) -> None:
+        """See `HelpDesk.add_note`."""
+        body = {"body": html.escape(text).replace("\n", "<br>"), "private": private}
+        try:
+            self._client.post(f"tickets/{_number(ticket_id)}/notes", body)
+        except GoneError:
+            raise NotFound("ticket", ticket_id) from None
+
+    def progress(self, ticket_id: str) -> Progress:
+        """See `HelpDesk.progress`."""
+        try:
+            record = self._client.get(f"tickets/{_number(ticket_id)}", include="stats")["ticket"]
+        except GoneError:
+            raise NotFound("ticket", ticket_id) from None
+        stats, status = record.get("stats") or {}, rows.status_of(record.get("status"))
+        rated = self._rating(ticket_id) if status == "closed" else None
+        score = rated.get("score") or {} if rated else {}
+        return Progress(
+            ticket_id=ticket_id,
+            status=status,
+            updated_ms=rows.time_ms(record.get("updated_at")) or 0,
+            replied_ms=rows.time_ms(stats.get("first_responded_at")),
+            resolved_ms=rows.time_ms(stats.get("resolved_at")),
+            score=score.get("acquired_score"),
+            out_of=score.get("total_score"),
+        )
+
+    def check(self) -> Mapping[str, str]:
+        """See `HelpDesk.check`."""
+        found = {}
+        probes: dict[str, tuple[str, dict[str, Any]]] = {
+            "tickets": ("tickets", {"per_page": 1, "updated_since": _FIRST}),
+            "requesters": ("requesters", {"per_page": 1}),
+            "departments": ("departments", {"per_page": 1}),
+            "articles": ("solutions/categories", {"per_page": 1}),
+            "catalogue": ("service_catalog/items", {"per_page": 1}),
+            "ticket form": ("ticket_form_fields", {}),
+        }
+        for name, (path, params) in probes.items():
+            try:
+                self._client.get(path, **params)
+                found[name] = "can be read"
+            except Refused as error:
+                found[name] = str(error)
+        return found
+
+    def _changed(self, stream: Stream, cursor: str) -> Iterator[Batch]:
+        """Tickets that changed, or what belongs to them; the next cursor is the start of this walk, by their clock."""
+        began_ms = None
+        since = _stamp(int(cursor) - OVERLAP_MS) if cursor else _FIRST
+        for page in self._client.rows("tickets", "tickets", updated_since=since, order_type="asc", include="stats"):
+            began_ms = began_ms or self._client.now_ms
+            yield Batch(tuple(self._of_tickets(stream, page)))
+        yield Batch((), str(began_ms))
+
+    def _of_tickets(self, stream: Stream, page: list[dict[str, Any]]) -> Iterator[Row]:
+        for record in page:
+            if stream == "tickets":
+                yield rows.ticket_row(record)
+            elif stream == "conversations":
+                yield from self._conversations(str(record["id"]))
+            elif rows.status_of(record.get("status")) == "closed" and (rated := self._rating(str(record["id"]))):
+                score = rated.get("score") or {}
+                yield {
+                    "id": str(rated["id"]),
+                    "ticket_id": str(record["id"]),
+                    "score": score.get("acquired_score"),
+                    "out_of": score.get("total_score"),
+                    "text": rated.get("overall_rating_text") or "",
+                    "created_ms": rows.time_ms(rated.get("created_at")),
+                }
+
+    def _conversations(self, ticket_id: str) -> Iterator[Row]:
+        for page in self._client.rows(f"tickets/{ticket_id}/conversations", "conversations"):
+            made = (rows.conversation_row(record, ticket_id) for record in page)
+            yield from (row for row in made if self._private_notes or not row["private"])
+
+    def _rating(self, ticket_id: str) -> dict[str, Any] | None:
+        try:
+            said: dict[str, Any] = self._client.get(f"tickets/{_number(ticket_id)}/csat_response")["csat_response"]
+        except GoneError:
+            return None
+        return said
+
+    def _articles(self, cursor: str) -> Iterator[Batch]:
+        """A walk of category, folder, article; there is no "changed since", so the cursor holds the hashes."""
+        known: dict[str, str] = json.loads(cursor) if cursor else {}
+        seen: dict[str, str] = {}
+        for category in self._all("solutions/categories", "categories"):
+            for folder in self._all("solutions/folders", "folders", category_id=category["id"]):
+                made = [
+                    rows.article_row(record, folder, category)
+                    for record in self._all("solutions/articles", "articles", folder_id=folder["id"])
+                ]
+                seen |= {row["id"]: row["sha256"][:16] for row in made}
+                yield Batch(tuple(row for row in made if known.get(row["id"]) != row["sha256"][:16]))
+        gone = tuple({"id": name, "deleted": True} for name in sorted(known.keys() - seen.keys()))
+        yield Batch(gone, json.dumps(seen, sort_keys=True))
+
+    def _whole(self, stream: Stream) -> Iterator[Batch]:
+        path, name = {
+            "departments": ("departments", "departments"),
+            "requesters": ("requesters", "requesters"),
+            "catalogue": ("service_catalog/items", "service_items"),
+        }[stream]
+        for page in self._client.rows(path, name):
+            yield Batch(tuple(_whole_row(stream, record) for record in page))
+        yield Batch((), str(self._client.now_ms))
+
+    def _all(self, path: str, name: str, **params: Any) -> Iterator[dict[str, Any]]:
+        for page in self._client.rows(path, name, **params):
+            yield from page
+
+    def _offered_source(self) -> int:
+        """The source "chatbot" where the account offers it, else the portal."""
+        if self._source is None:
+            fields = self._client.get("ticket_form_fields").get("ticket_fields") or []
+            offered = [c.get("id") for f in fields if f.get("name") == "source" for c in f.get("choices") or []]
+            self._source = _CHATBOT if _CHATBOT in offered else _PORTAL
+        return self._source
+
+
+def _whole_row(stream: Stream, record: Mapping[str, Any]) -> Row:
+    if stream == "requesters":
+        return {
+            "id": str(record["id"]),
+            "email": record.get("primary_email") or "",
+            "language": record.get("language") or "",
+            "time_zone": record.get("time_zone") or "",
+            "department_ids": [str(n) for n in record.get("department_ids") or []],
+        }
+    row = {"id": str(record["id"]), "name": record.get("name") or ""}
+    if stream == "catalogue":
+        row |= {
+            "text": plain_text(record.get("description") or "") or record.get("short_description") or "",
+            "category": str(record.get("category_id") or ""),
+            "audience": None if record.get("visibility", 2) == 2 else ["agents"],
+            "deleted": bool(record.get("deleted")),
+        }
+    return row
+
+
+def _stamp(time_ms: int) -> str:
+    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _number(text: str) -> int:
+    if not text.isdigit():
+        raise NotFound("ticket or requester", text, next_step="Freshservice names them by number.")
+    return int(text)
