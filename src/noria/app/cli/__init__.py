@@ -16,6 +16,7 @@ COMMANDS = {
     "train": "model", "evaluate": "model", "predict": "model",
     "release": "release", "up": "serving", "ask": "serving", "feedback": "serving", "label": "labels",
     "label-studio": "labels",
+    "detect": "monitoring.detection",
     "monitor": "loop", "update": "loop", "turn": "loop", "replay": "replay", "demo": "replay",
 }  # fmt: skip
 SUMMARIES = {
@@ -31,6 +32,7 @@ SUMMARIES = {
     "feedback": "Say whether an answer helped.",
     "label": "Draw label tasks and collect labels.",
     "label-studio": "Run a Label Studio as the label desk.",
+    "detect": "Find when any series changed.",
     "monitor": "Look for changes of quality.",
     "update": "Show the plan of the next turn; accept intents.",
     "turn": "Turn the loop once.",
