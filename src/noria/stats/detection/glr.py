@@ -13,7 +13,7 @@ from noria.stats.intervals import Floats
 
 # How many latest windows are held against the reference, each on its own.
 SPANS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 72, 96, 120, 168)
-# Spans and windows overlap: about this many independent looks a window, by simulation (see docs/monitoring.md).
+# Spans and windows overlap: about this many independent looks a window, checked by simulation (docs/monitoring.md).
 LOOKS = 5.0
 
 
