@@ -13,11 +13,11 @@ from noria.stats.classification import (
     macro_f1,
     recall_at_false_rejects,
 )
-from noria.stats.detect import ESRState, baseline, e_sr
+from noria.stats.detection import ESRState, baseline, e_sr
 from noria.stats.estimators import Estimate, active_mean, active_ratio, hajek
 from noria.stats.gating import Paired, compare, e_gate, mcnemar, tango_lower
+from noria.stats.inception import Inception, locate
 from noria.stats.intervals import Difference, clopper_pearson, newcombe, wilson
-from noria.stats.locate import Inception, locate
 from noria.stats.ranking import hit_at_k, mrr, ndcg_at_k
 from noria.stats.sampling import inclusion_probability, simple_random
 

@@ -19,6 +19,8 @@ COMMANDS = {
     "experiments": "experiments.tree", "thresholds": "choosing.thresholds", "choose": "choosing.choose",
     "release": "release", "up": "serving", "ask": "serving", "feedback": "serving", "label": "labels",
     "label-studio": "labels", "keys": "access.keys", "accounts": "access.keys", "erase": "access.erase",
+    "label-studio": "labels",
+    "detect": "monitoring.detection",
     "monitor": "loop", "update": "loop", "turn": "loop", "replay": "replay", "demo": "replay",
     "fake": "helpdesk.fake",
 }  # fmt: skip
@@ -43,6 +45,7 @@ SUMMARIES = {
     "keys": "Make, list, rotate and revoke API keys.",
     "accounts": "Rules of accounts, and who did what.",
     "erase": "Erase what a person said.",
+    "detect": "Find when any series changed.",
     "monitor": "Look for changes of quality.",
     "update": "Show the plan of the next turn; accept intents.",
     "turn": "Turn the loop once.",

@@ -1,0 +1,1 @@
+"""Commands of PHASE 4 that need no home."""

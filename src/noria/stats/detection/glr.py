@@ -1,0 +1,184 @@
+"""Has a stream without labels changed? Likelihood ratios of its latest windows against a reference time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from noria.errors import UsageError
+from noria.stats.intervals import Floats
+
+# How many latest windows are held against the reference, each on its own.
+SPANS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 72, 96, 120, 168)
+# Spans and windows overlap: about this many independent looks a window, checked by simulation (docs/monitoring.md).
+LOOKS = 5.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """What speaks for a change at each window (T,), and how long it has lasted.
+
+    run_length: windows from one such deviation by chance to the next, on average; an alarm is where it reaches the
+    wanted one. span: windows, up to this one, that deviate most.
+    """
+
+    run_length: Floats
+    span: npt.NDArray[np.int64]
+
+    def alarm(self, run_length: float) -> int | None:
+        """The first window in alarm."""
+        hits = np.flatnonzero(self.run_length >= run_length)
+        return int(hits[0]) if len(hits) else None
+
+
+def shape_glr(
+    reference: npt.ArrayLike, counts: npt.ArrayLike, *, dispersion: float = 1.0, spans: Sequence[int] = SPANS
+) -> Evidence:
+    """Evidence that the mix of categories (bins of confidence, decisions, intents) differs from the reference time.
+
+    Categories that neither side has count for nothing; strata (working days and weekends) are compared each with its
+    own reference and added up, so that a rhythm is no change.
+
+    Args:
+        reference: counts of the reference time, (categories,) or (strata, categories).
+        counts: of each window, (T, categories) or (T, strata, categories).
+        dispersion: how much more counts scatter than independent ones, 1 or above; see `dispersion`.
+        spans: windows to look back, each.
+
+    Raises:
+        UsageError: shapes do not fit, a count is negative, or dispersion is below 1.
+
+    Source: multinomial generalised likelihood ratio of two samples; limits by chi-square (Wilks).
+
+    Example:
+        >>> quiet, other = [[50, 30, 20]] * 40, [[40, 30, 30]] * 20
+        >>> evidence = shape_glr([5000, 3000, 2000], quiet + other)
+        >>> evidence.alarm(10_000), int(evidence.span[49])
+        (43, 12)
+    """
+    before, cells = _strata(reference, counts)
+    _check(dispersion)
+    total = np.concatenate([np.zeros((1, *cells.shape[1:])), np.cumsum(cells, axis=0)])
+    one = _entropy(before[None], before.sum(axis=1)[None])
+    gains, freedom = [], []
+    for span in spans:
+        start = np.maximum(np.arange(len(cells)) + 1 - span, 0)
+        part = total[1:] - total[start]
+        mass = part.sum(axis=2)
+        joint = part + before
+        gain = _entropy(part, mass) + one - _entropy(joint, joint.sum(axis=2))
+        seen = (mass > 0) & (before.sum(axis=1) > 0)
+        gains.append((gain * seen).sum(axis=1))
+        freedom.append((np.maximum((joint > 0).sum(axis=2) - 1, 0) * seen).sum(axis=1))
+    return _evidence(np.array(gains) / dispersion, np.array(freedom), spans)
+
+
+def mean_glr(
+    reference: npt.ArrayLike,
+    n: npt.ArrayLike,
+    sums: npt.ArrayLike,
+    *,
+    dispersion: float = 1.0,
+    spans: Sequence[int] = SPANS,
+) -> Evidence:
+    """Evidence that a mean (confidence, length, latency, a rate) differs from the reference time, up or down.
+
+    Args:
+        reference: (3,) or (strata, 3): count, sum and sum of squares of the reference time.
+        n: values in each window, (T,) or (T, strata).
+        sums: their sums, same shape.
+        dispersion: as in `shape_glr`.
+        spans: as in `shape_glr`.
+
+    Raises:
+        UsageError: shapes do not fit or dispersion is below 1.
+
+    Example:
+        >>> evidence = mean_glr([4000, 3200, 2800], [50] * 60, [40] * 40 + [34] * 20)
+        >>> evidence.alarm(10_000)
+        41
+    """
+    known = np.atleast_2d(np.asarray(reference, dtype=np.float64))
+    size, total = np.asarray(n, dtype=np.float64), np.asarray(sums, dtype=np.float64)
+    size, total = (v[:, None] if v.ndim == 1 else v for v in (size, total))
+    if known.shape[1] != 3 or size.shape != total.shape or size.shape[1] != len(known):
+        raise UsageError(f"a reference of shape {known.shape} for windows of shape {size.shape}: see the docstring.")
+    _check(dispersion)
+    count = np.maximum(known[:, 0], 1)
+    mean = known[:, 1] / count
+    variance = np.maximum(known[:, 2] / count - mean**2, 0) * dispersion
+    usable = known[:, 0] > 1
+    n_sums, sums_ = (_sums(v * usable) for v in (size, total))
+    gains = []
+    for span in spans:
+        start = np.maximum(np.arange(len(size)) + 1 - span, 0)
+        part, level = n_sums[1:] - n_sums[start], sums_[1:] - sums_[start]
+        excess = (level - part * mean).sum(axis=1)
+        spread = (part * variance * (1 + part / count)).sum(axis=1)
+        gains.append(np.where(spread > 0, excess**2 / np.maximum(2 * spread, 1e-300), np.where(excess == 0, 0, np.inf)))
+    return _evidence(np.array(gains), np.ones((len(spans), len(size))), spans)
+
+
+def dispersion(reference: npt.ArrayLike, counts: npt.ArrayLike) -> float:
+    """How much more the windows of a quiet time scatter than independent counts would: Pearson's chi-square a degree.
+
+    Users who ask twice, and rhythm that strata do not carry, make it larger than 1; it is never told below 1.
+
+    Args:
+        reference: counts of the whole quiet time, as in `shape_glr`.
+        counts: its windows.
+
+    Example:
+        >>> dispersion([60, 40], [[6, 4]] * 10), round(dispersion([60, 40], [[9, 1], [3, 7]] * 5), 2)
+        (1.0, 4.17)
+    """
+    before, cells = _strata(reference, counts)
+    share = before / np.maximum(before.sum(axis=1, keepdims=True), 1)
+    expected = share[None] * cells.sum(axis=2, keepdims=True)
+    # Cells of which hardly any are expected tell nothing of the scatter.
+    told = expected >= 1
+    squares = np.where(told, (cells - expected) ** 2 / np.maximum(expected, 1e-300), 0.0).sum()
+    free = max(float(told.sum() - told.any(axis=2).sum() - (told.any(axis=0).sum(axis=1) - 1).clip(0).sum()), 1.0)
+    return max(1.0, float(squares) / free)
+
+
+def _strata(reference: npt.ArrayLike, counts: npt.ArrayLike) -> tuple[Floats, Floats]:
+    before = np.atleast_2d(np.asarray(reference, dtype=np.float64))
+    cells = np.asarray(counts, dtype=np.float64)
+    cells = cells[:, None, :] if cells.ndim == 2 else cells
+    if cells.ndim != 3 or cells.shape[1:] != before.shape:
+        raise UsageError(f"a reference of shape {before.shape} for windows of shape {cells.shape}: give the same mix.")
+    if not ((before >= 0).all() and (cells >= 0).all()):
+        raise UsageError("a count is negative or no number; counts are 0 or above.")
+    return before, cells
+
+
+def _check(value: float) -> None:
+    if not value >= 1:
+        raise UsageError(f"a dispersion of {value}; it is 1 (independent) or above.")
+
+
+def _entropy(cells: Floats, mass: Floats) -> Floats:
+    """Sum of c log(c / mass) over categories."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        parts = np.where(cells > 0, cells * np.log(cells / mass[..., None]), 0.0)
+    out: Floats = parts.sum(axis=-1)
+    return out
+
+
+def _evidence(gains: Floats, freedom: Floats, spans: Sequence[int]) -> Evidence:
+    """The least likely span of each window."""
+    from scipy.special import gammaincc
+
+    chance = np.where(freedom > 0, gammaincc(np.maximum(freedom, 1) / 2, np.maximum(gains, 0)), 1.0)
+    # Where chances are too small for a float, the larger gain decides.
+    best = np.lexsort((-gains, chance), axis=0)[0]
+    smallest = np.take_along_axis(chance, best[None], axis=0)[0]
+    return Evidence(1 / (LOOKS * np.maximum(smallest, 1e-300)), np.asarray(spans, dtype=np.int64)[best])
+
+
+def _sums(values: Floats) -> Floats:
+    return np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(values, axis=0)])
