@@ -10,8 +10,9 @@ import numpy as np
 
 from noria.agent import Agent
 from noria.errors import DataError, NoRelease, Problem
+from noria.loop.house import House
 from noria.loop.traffic import Change
-from noria.loop.turn import House, turn
+from noria.loop.turn import turn
 from noria.monitor import day_of
 from noria.records import (
     DAY_MS,

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from noria.records import BacklogItem, Finding, Judged, Plan
+from noria.records import BacklogItem, Example, Finding, Judged, Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ def plan(
     accepted: Collection[str],
     findings: Sequence[Finding],
     policy: UpdatePolicy,
+    taught: Sequence[Example] = (),
 ) -> Plan:
     """The plan of a turn.
 
@@ -42,6 +43,7 @@ def plan(
         accepted: intents that a person accepted into scope.
         findings: what the monitor found since the last release.
         policy: limits.
+        taught: examples of topics that a person accepted or merged, not learnt yet; they start a retraining.
     """
     groups: dict[str, list[Judged]] = defaultdict(list)
     for item in judged:
@@ -52,10 +54,13 @@ def plan(
     fresh = [j for j in judged if j.label.label_id not in learnt]
     backlog = tuple(_item(name, groups[name]) for name in sorted(groups) if name not in new_intents)
     needed = policy.min_after_finding if findings or new_intents else policy.min_new_labels
-    retrain = len(fresh) >= needed
+    retrain = len(fresh) >= needed or bool(taught)
     reason = (
         f"{len(fresh)} labels not learnt from yet" if retrain else f"{len(fresh)} of {needed} labels to a retraining"
     )
+    if taught:
+        names = sorted({row.intent for row in taught})
+        reason += f"; {len(taught)} queries of topics taught as {', '.join(names)}"
     if new_intents:
         reason += f"; new in scope: {', '.join(new_intents)}"
     if findings:
@@ -70,6 +75,8 @@ def _item(intent: str, items: Sequence[Judged]) -> BacklogItem:
     ordered = sorted(items, key=lambda j: (j.task.query_time_ms, j.task.task_id))
     return BacklogItem(
         intent=intent,
+        item_id=f"intent:{intent}",
+        title=intent,
         labels=len(items),
         first_seen_ms=ordered[0].task.query_time_ms,
         examples=tuple(j.task.text for j in ordered[-3:]),

@@ -16,7 +16,7 @@ COMMANDS = {
     "train": "model", "evaluate": "model", "predict": "model",
     "release": "release", "up": "serving", "ask": "serving", "feedback": "serving", "label": "labels",
     "label-studio": "labels",
-    "monitor": "loop", "update": "loop", "turn": "loop", "replay": "replay", "demo": "replay",
+    "monitor": "loop", "update": "updating.update", "turn": "loop", "replay": "replay", "demo": "replay",
 }  # fmt: skip
 SUMMARIES = {
     "init": "Make a home folder.",
@@ -32,7 +32,7 @@ SUMMARIES = {
     "label": "Draw label tasks and collect labels.",
     "label-studio": "Run a Label Studio as the label desk.",
     "monitor": "Look for changes of quality.",
-    "update": "Show the plan of the next turn; accept intents.",
+    "update": "Plan, topics, backlog; accept, merge or dismiss.",
     "turn": "Turn the loop once.",
     "replay": "Turn the loop on a stream with a simulated clock.",
     "demo": "Make a demo home, replay 60 days, serve it.",
