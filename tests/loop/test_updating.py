@@ -14,6 +14,7 @@ from tests.house import WORDS, examples, open_house, open_stores, texts, train
 from noria.errors import NotFound, OutsideError, UsageError
 from noria.label import gather
 from noria.loop import House, turn
+from noria.loop.learning import learn_quickly
 from noria.loop.updating import find_now, open_backlog, triage
 from noria.records import DAY_MS, Finding, Label, Prediction, Query
 from noria.release import consider, load_agent, roll_out
@@ -150,3 +151,36 @@ def test_a_label_desk_out_of_reach_does_not_stop_the_turn(house: House) -> None:
     done = turn(replace(house, desk=Down()), now_ms=2 * DAY_MS, turn_id="t1")  # type: ignore[arg-type]
     assert [r.room for r in done.receipts if r.warnings] == ["label.gather", "label.send"]
     assert "next turn tries again" in done.receipts[0].warnings[0]
+
+
+def test_between_full_trainings_corrections_are_learnt_by_a_warm_start(house: House) -> None:
+    """Accepted topics go live warm; after a week of warm starts a full training is due and takes their place."""
+    stores = house.stores
+    turn(house, now_ms=DAY_MS, turn_id="t0")
+    ask(house, texts(WORDS["phone"]), day=1)
+    live = stores.journal.current_release()
+    assert live is not None
+    for topic in find_now(house, live, now_ms=2 * DAY_MS):
+        decide(stores, topic.topic_id, "accepted", intent="phone", scope=[], time_ms=2 * DAY_MS)
+    turn(house, now_ms=3 * DAY_MS, turn_id="t1")
+    warm = stores.journal.current_release()
+    assert warm is not None
+    assert warm.candidate.metrics["warm_started_rows"] > 0
+    assert turn(house, now_ms=4 * DAY_MS, turn_id="t2").verdict is None
+    done = turn(house, now_ms=11 * DAY_MS, turn_id="t3")
+    assert "a full training is due" in done.receipts[3].ids["plan"]
+    full = stores.journal.current_release()
+    assert full is not None
+    assert "warm_started_rows" not in full.candidate.metrics
+    assert load_agent(stores, full.candidate).answer("roaming fails since today").intent == "phone"
+
+
+def test_what_the_gate_turned_away_is_not_built_upon(house: House) -> None:
+    """After a verdict that was no release the next candidate is trained in full."""
+    stores = house.stores
+    live = stores.journal.current_release()
+    assert live is not None
+    stores.journal.record_release(kind="hold", time_ms=DAY_MS, release=None, candidate=live.candidate, evidence={})
+    data = stores.lake.resolve("examples", "it")
+    rows = examples(("vpn",))
+    assert learn_quickly(house, live, rows, data, now_ms=2 * DAY_MS) is None

@@ -8,6 +8,7 @@ from dataclasses import replace
 from noria import build, label, monitor, release
 from noria.errors import NoRelease, OutsideError
 from noria.loop.house import House
+from noria.loop.learning import learn_quickly
 from noria.loop.updating import look_for_topics, open_backlog, plan_turn, scope_of
 from noria.records import (
     DAY_MS,
@@ -41,7 +42,7 @@ def turn(house: House, *, now_ms: int, turn_id: str) -> TurnReceipt:
     timer.add(_or_warning("label.gather", lambda: label.gather(stores, house.desk, policy.settling)))
     timer.add(monitor.check(stores, policy.alarm, until_ms=now_ms)[1])
     judged = stores.journal.judged(0, now_ms)
-    plan = plan_turn(house, live, judged)
+    plan = plan_turn(house, live, judged, now_ms=now_ms)
     looked = look_for_topics(house, live, now_ms=now_ms)
     if looked is not None:
         timer.add(looked)
@@ -91,6 +92,8 @@ def _candidate(
     rows += taught(house.stores, house.stores.lake.examples(name)[1])
     note = {"source": "labels", "why": plan.reason}
     examples = build.extend_examples(house.stores, name, rows, note=note, time_ms=now_ms)
+    if (quick := learn_quickly(house, live, rows, examples, now_ms=now_ms)) is not None:
+        return quick, ()
     articles = live.candidate.articles
     encoder, why = house.encoder()
     candidate, agent = build.train(

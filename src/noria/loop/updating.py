@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from noria import label, update
 from noria.label.corrections import learnt_labels
+from noria.loop.learning import full_fit_due
 from noria.records import (
     DAY_MS,
     RESERVED_INTENTS,
@@ -40,7 +41,7 @@ def scope_of(stores: Stores, candidate: Candidate) -> set[str]:
     return {row.intent for row in rows} - RESERVED_INTENTS
 
 
-def plan_turn(house: House, live: Release, judged: Sequence[Judged]) -> Plan:
+def plan_turn(house: House, live: Release, judged: Sequence[Judged], *, now_ms: int) -> Plan:
     """What the next turn would learn, accept and put into the backlog."""
     stores = house.stores
     _, rows = stores.lake.examples(live.candidate.examples.name)
@@ -53,6 +54,7 @@ def plan_turn(house: House, live: Release, judged: Sequence[Judged]) -> Plan:
         findings=[f for f in stores.journal.findings() if f.raised_ms > live.since_ms],
         policy=house.policy.update,
         taught=taught(stores, rows),
+        full_due=full_fit_due(house, live, now_ms=now_ms),
     )
 
 

@@ -38,8 +38,8 @@ def update(ctx: click.Context, home: str | None, as_json: bool) -> None:
         return
     from noria.loop.updating import plan_turn
 
-    with _live(ctx, home) as (house, live, judged, _):
-        plan = plan_turn(house, live, judged)
+    with _live(ctx, home) as (house, live, judged, now):
+        plan = plan_turn(house, live, judged, now_ms=now)
     lines = [f"{'retrain' if plan.retrain else 'wait'}: {plan.reason}"]
     lines += [
         f"  backlog: {b.intent}, {b.labels} labels, e.g. {b.examples[-1]!r} (noria update accept {b.intent})"
@@ -118,7 +118,7 @@ def accept(ctx: click.Context, name: str, intent: str | None, home: str | None, 
     from noria.loop.updating import accept_intent, plan_turn
 
     with _live(ctx, home) as (house, live, judged, now):
-        plan = plan_turn(house, live, judged)
+        plan = plan_turn(house, live, judged, now_ms=now)
         named = {b.intent for b in plan.backlog} | set(plan.new_intents)
         if name in named:
             accept_intent(house.stores, name)
