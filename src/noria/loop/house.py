@@ -11,7 +11,8 @@ from noria.agent.bundle import Encoders
 from noria.agent.encoding import Encoder
 from noria.label import SamplingPolicy, SettlingPolicy
 from noria.monitor import AlarmPolicy
-from noria.release import GatePolicy
+from noria.records import Verdict
+from noria.release import GatePolicy, consider
 from noria.update import BacklogPolicy, DiscoveryPolicy, TriagePolicy, UpdatePolicy
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ class LoopPolicy:
     backlog: BacklogPolicy = field(default_factory=BacklogPolicy)
 
 
+Judge = Callable[..., Verdict]
+
+
 def no_encoder() -> tuple[Encoder | None, str]:
     """Train without an encoder."""
     return None, ""
@@ -45,7 +49,8 @@ class House:
 
     `clock`: seconds, for receipts and training times only. `code`: facts on the code. `encoders`: gives the encoder of
     a spec, for agents that need one. `encoder`: the one to train with, or None and why there is none; `topic_encoder`:
-    the one that says which queries are alike, whatever the agent is trained with.
+    the one that says which queries are alike, whatever the agent is trained with. `judge`: what gives the verdict on a
+    candidate.
     """
 
     stores: Stores
@@ -56,3 +61,4 @@ class House:
     encoders: Encoders | None = None
     encoder: Callable[[], tuple[Encoder | None, str]] = no_encoder
     topic_encoder: Callable[[], tuple[Encoder | None, str]] = no_encoder
+    judge: Judge = consider

@@ -54,7 +54,7 @@ def turn(house: House, *, now_ms: int, turn_id: str) -> TurnReceipt:
         candidate, warnings = _candidate(house, live, judged, plan, now_ms)
         timer.add(Receipt("build", {"rows": candidate.examples.rows}, {"tag": candidate.tag}, warnings=warnings))
         fresh = fresh_rows(house, judged, candidate, now_ms)
-        verdict = release.consider(stores, candidate, fresh, policy.gate, time_ms=now_ms, encoders=house.encoders)
+        verdict = house.judge(stores, candidate, fresh, policy.gate, time_ms=now_ms, encoders=house.encoders)
         if verdict.kind == "promote":
             live = release.roll_out(stores, candidate, verdict, time_ms=now_ms)
         ids = {"verdict": verdict.kind, "reason": verdict.reason, "release": live.release}
