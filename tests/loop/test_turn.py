@@ -58,7 +58,7 @@ def test_a_quiet_turn_trains_nothing_and_leaves_a_receipt(stores: Stores) -> Non
     """No labels: gather, monitor, plan and draw only; the receipt is stored."""
     house = live(stores)
     done = turn(house, now_ms=5, turn_id="t1")
-    assert [r.room for r in done.receipts] == ["label.gather", "monitor", "update", "label.send"]
+    assert [r.room for r in done.receipts] == ["label.gather", "monitor", "update.topics", "update", "label.send"]
     assert done.verdict is None
     assert stores.journal.turns() == [done]
 

@@ -53,11 +53,41 @@ def train(
     started = clock()
     agent = fit(rows, articles, recipe, encoder)
     seconds = clock() - started
+    data = (examples_at, articles_at, float(sum(r.split != "test" for r in rows)))
+    scores = score_rows(agent, [r for r in rows if r.split == "val"])
+    return keep(stores, agent, data, scores, seconds=seconds, time_ms=time_ms, code=code, experiment=experiment), agent
+
+
+def keep(
+    stores: Stores,
+    agent: Agent,
+    trained_on: tuple[DataVersion, DataVersion | None, float],
+    scores: Mapping[str, float],
+    *,
+    seconds: float,
+    time_ms: int,
+    code: Mapping[str, str],
+    experiment: str = "agent",
+) -> Candidate:
+    """Pins the data of an agent, keeps its bundle, tracks the run: it becomes a candidate.
+
+    Args:
+        stores: lake, blobs and tracker.
+        agent: what was trained.
+        trained_on: versions of examples and articles, and how many rows of the former were learnt from.
+        scores: on the validation rows.
+        seconds: of training.
+        time_ms: when.
+        code: facts on the code, tracked with the run.
+        experiment: the tracker's experiment.
+    """
+    lake, recipe, (examples_at, articles_at, learnt) = stores.lake, agent.recipe, trained_on
     files = pack(agent)
     sha256 = stores.blobs.put(files)
-    metrics = {"train_seconds": seconds, "train_rows": float(sum(r.split != "test" for r in rows))}
+    metrics = {"train_seconds": seconds, "train_rows": learnt}
     metrics |= {"bundle_bytes": float(sum(map(len, files.values()))), "intents": float(len(agent.intents))}
-    metrics |= {f"val.{k}": v for k, v in score_rows(agent, [r for r in rows if r.split == "val"]).items()}
+    metrics |= {f"val.{k}": v for k, v in scores.items()}
+    metrics |= {k: float(v) for k, v in agent.facts.items() if k == "warm_started_rows"}
     needs = {"spec": agent.encoder.spec, "fingerprint": agent.encoder.fingerprint} if agent.encoder else {}
     tag = _tag(stores, examples_at, recipe.to_dict() | ({"encoder": needs["fingerprint"]} if needs else {}))
     data: list[tuple[str, DataVersion, str]] = [("train", examples_at, f"examples/{examples_at.name}")]
@@ -91,7 +121,7 @@ def train(
         created_ms=time_ms,
     )
     stores.tracker.put_candidate(candidate)
-    return candidate, agent
+    return candidate
 
 
 def extend_examples(

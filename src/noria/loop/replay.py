@@ -10,8 +10,10 @@ import numpy as np
 
 from noria.agent import Agent
 from noria.errors import DataError, NoRelease, Problem
+from noria.loop.arms import ARMS, Arm
+from noria.loop.house import House
 from noria.loop.traffic import Change
-from noria.loop.turn import House, turn
+from noria.loop.turn import turn
 from noria.monitor import day_of
 from noria.records import (
     DAY_MS,
@@ -63,7 +65,12 @@ class Replayed:
 
 
 def replay(
-    house: House, stream: Sequence[StreamRow], policy: ReplayPolicy, *, progress: Callable[[str], None] | None = None
+    house: House,
+    stream: Sequence[StreamRow],
+    policy: ReplayPolicy,
+    *,
+    arm: Arm = ARMS["noria"],
+    progress: Callable[[str], None] | None = None,
 ) -> Replayed:
     """Replays a stream day by day: the live agent answers, people label yesterday's tasks, the loop turns.
 
@@ -71,6 +78,7 @@ def replay(
         house: the house it happens in; something must be live in it.
         stream: queries with their truth, in order of time.
         policy: the simulated people.
+        arm: by which rules.
         progress: called after each day with the day.
 
     Raises:
@@ -89,7 +97,7 @@ def replay(
     days: list[ReplayDay] = []
     turns: list[TurnReceipt] = []
     labels = 0
-    for day, group in groupby(stream, key=lambda row: day_of(row.time_ms)):
+    for number, (day, group) in enumerate(groupby(stream, key=lambda row: day_of(row.time_ms))):
         rows = list(group)
         end_ms = (rows[0].time_ms // DAY_MS + 1) * DAY_MS
         answers = _answers(agent, rows)
@@ -101,7 +109,7 @@ def replay(
         disputed = [row.task for row in stores.journal.judged(0, end_ms, "adjudicate")]
         made += [people.decision(task, truth, end_ms - 1) for task in disputed]
         labels += stores.journal.add_labels(made)
-        done = turn(house, now_ms=end_ms, turn_id=f"turn-{day}")
+        done = turn(arm.house_on(house, number), now_ms=end_ms, turn_id=f"turn-{day}")
         turns.append(done)
         now_live = stores.journal.current_release()
         if now_live is not None and now_live.release != live.release:

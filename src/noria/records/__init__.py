@@ -18,7 +18,6 @@ from noria.records.data import (
     StreamRow,
 )
 from noria.records.decisions import (
-    BacklogItem,
     Candidate,
     Check,
     DayQuality,
@@ -55,8 +54,19 @@ from noria.records.traffic import (
     standing,
     version_of_scope,
 )
+from noria.records.work import (
+    CAUSES,
+    TOPIC_STATUSES,
+    BacklogItem,
+    BacklogKind,
+    Cause,
+    Topic,
+    TopicStatus,
+    Triage,
+)
 
 __all__ = [
+    "CAUSES",
     "DAY_MS",
     "DECISIONS",
     "FEEDBACK_KINDS",
@@ -70,10 +80,13 @@ __all__ = [
     "SETTLED_STATUSES",
     "SMALL_TALK",
     "SPLITS",
+    "TOPIC_STATUSES",
     "Answer",
     "Article",
     "BacklogItem",
+    "BacklogKind",
     "Candidate",
+    "Cause",
     "Check",
     "DataVersion",
     "DayQuality",
@@ -100,6 +113,9 @@ __all__ = [
     "SettledStatus",
     "Split",
     "StreamRow",
+    "Topic",
+    "TopicStatus",
+    "Triage",
     "TurnReceipt",
     "Verdict",
     "VerdictKind",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from noria.records.data import DataVersion
+from noria.records.work import BacklogItem
 
 VerdictKind = Literal["promote", "hold", "refuse"]
 LedgerKind = Literal["release", "hold", "refuse", "rollback"]
@@ -108,16 +109,6 @@ class Finding:
     before: float
     after: float
     sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class BacklogItem:
-    """A new domain intent that people named in labels and that is not (yet) in scope."""
-
-    intent: str
-    labels: int
-    first_seen_ms: int
-    examples: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from noria.records import BacklogItem, Finding, Judged, Plan
+from noria.records import BacklogItem, Example, Finding, Judged, Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,13 +15,17 @@ class UpdatePolicy:
 
     min_new_labels: labels not yet learnt from that start a retraining. min_after_finding: the same after a finding or
     when a new intent comes into scope. accept_new_intents: whether an intent that labellers name comes into scope by
-    itself once it has `new_intent_labels` labels; otherwise it waits in the backlog until a person accepts it.
+    itself once it has `new_intent_labels` labels; otherwise it waits in the backlog until a person accepts it. quick:
+    whether corrections and new intents are learnt by a warm start between full trainings, of which there is one at
+    least every `full_every_days` that bring anything to learn.
     """
 
     min_new_labels: int = 200
     min_after_finding: int = 40
     accept_new_intents: bool = False
     new_intent_labels: int = 8
+    quick: bool = True
+    full_every_days: int = 7
 
 
 def plan(
@@ -32,6 +36,8 @@ def plan(
     accepted: Collection[str],
     findings: Sequence[Finding],
     policy: UpdatePolicy,
+    taught: Sequence[Example] = (),
+    full_due: bool = False,
 ) -> Plan:
     """The plan of a turn.
 
@@ -42,6 +48,8 @@ def plan(
         accepted: intents that a person accepted into scope.
         findings: what the monitor found since the last release.
         policy: limits.
+        taught: examples of topics that a person accepted or merged, not learnt yet; they start a retraining.
+        full_due: whether what is live was started warm, and it is time to train it in full.
     """
     groups: dict[str, list[Judged]] = defaultdict(list)
     for item in judged:
@@ -52,10 +60,15 @@ def plan(
     fresh = [j for j in judged if j.label.label_id not in learnt]
     backlog = tuple(_item(name, groups[name]) for name in sorted(groups) if name not in new_intents)
     needed = policy.min_after_finding if findings or new_intents else policy.min_new_labels
-    retrain = len(fresh) >= needed
+    retrain = len(fresh) >= needed or bool(taught) or full_due
     reason = (
         f"{len(fresh)} labels not learnt from yet" if retrain else f"{len(fresh)} of {needed} labels to a retraining"
     )
+    if full_due:
+        reason += "; a full training is due after warm starts"
+    if taught:
+        names = sorted({row.intent for row in taught})
+        reason += f"; {len(taught)} queries of topics taught as {', '.join(names)}"
     if new_intents:
         reason += f"; new in scope: {', '.join(new_intents)}"
     if findings:
@@ -70,6 +83,8 @@ def _item(intent: str, items: Sequence[Judged]) -> BacklogItem:
     ordered = sorted(items, key=lambda j: (j.task.query_time_ms, j.task.task_id))
     return BacklogItem(
         intent=intent,
+        item_id=f"intent:{intent}",
+        title=intent,
         labels=len(items),
         first_seen_ms=ordered[0].task.query_time_ms,
         examples=tuple(j.task.text for j in ordered[-3:]),

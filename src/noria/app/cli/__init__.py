@@ -12,17 +12,13 @@ from noria import __version__
 from noria.errors import DataError, NoriaError
 
 COMMANDS = {
-    "init": "preparing", "encoder": "preparing", "data": "data", "lake": "lake.tree",
-    "init": "preparing", "encoder": "preparing", "data": "data",
-    "ingest": "ingest.commands",
+    "init": "preparing", "encoder": "preparing", "data": "data", "lake": "lake.tree", "ingest": "ingest.commands",
     "train": "model", "evaluate": "model", "predict": "model",
     "experiments": "experiments.tree", "thresholds": "choosing.thresholds", "choose": "choosing.choose",
     "release": "release", "up": "serving", "ask": "serving", "feedback": "serving", "label": "labels",
     "label-studio": "labels", "keys": "access.keys", "accounts": "access.keys", "erase": "access.erase",
-    "label-studio": "labels",
-    "detect": "monitoring.detection",
-    "monitor": "loop", "update": "loop", "turn": "loop", "replay": "replay", "demo": "replay",
-    "fake": "helpdesk.fake",
+    "monitor": "loop", "detect": "monitoring.detection", "update": "updating.update", "turn": "loop",
+    "replay": "replay", "demo": "replay", "fake": "helpdesk.fake",
 }  # fmt: skip
 SUMMARIES = {
     "init": "Make a home folder.",
@@ -47,7 +43,7 @@ SUMMARIES = {
     "erase": "Erase what a person said.",
     "detect": "Find when any series changed.",
     "monitor": "Look for changes of quality.",
-    "update": "Show the plan of the next turn; accept intents.",
+    "update": "Plan, topics, backlog; accept, merge or dismiss.",
     "turn": "Turn the loop once.",
     "replay": "Turn the loop on a stream with a simulated clock.",
     "demo": "Make a demo home, replay 60 days, serve it.",

@@ -1,11 +1,10 @@
-"""`noria monitor`, `noria update`, `noria turn`."""
+"""`noria monitor`, `noria turn`."""
 
 from __future__ import annotations
 
 import click
 
 from noria.app.cli.context import home_options, opened, show, table
-from noria.errors import NoRelease
 from noria.records import DAY_MS
 
 
@@ -63,53 +62,6 @@ def monitor(
     lines += [f"  {name:<12} {metric.sentence}" for name, metric in whole.metrics.items()]
     result = {"days": quality, "findings": found, "new": [f.finding_id for f in new], "run_length": policy.run_length}
     show(result | {"window": whole, "since_ms": since_ms}, as_json=as_json, text="\n".join(lines))
-
-
-@click.group(invoke_without_command=True)
-@home_options
-@click.pass_context
-def update(ctx: click.Context, home: str | None, as_json: bool) -> None:
-    """Show what the next turn would learn, and the backlog of intents that wait for a person."""
-    if ctx.invoked_subcommand is not None:
-        return
-    from noria.app.wiring import now_ms, open_house
-    from noria.loop.turn import plan_turn
-
-    with opened(ctx, home) as (place, stores):
-        live = stores.journal.current_release()
-        if live is None:
-            raise NoRelease
-        plan = plan_turn(open_house(place, stores), live, stores.journal.judged(0, now_ms()))
-    lines = [f"{'retrain' if plan.retrain else 'wait'}: {plan.reason}"]
-    lines += [
-        f"  backlog: {b.intent}, {b.labels} labels, e.g. {b.examples[-1]!r} (noria update accept {b.intent})"
-        for b in plan.backlog
-    ]
-    show(plan, as_json=as_json, text="\n".join(lines))
-
-
-@update.command()
-@click.argument("intent")
-@home_options
-@click.pass_context
-def accept(ctx: click.Context, intent: str, home: str | None, as_json: bool) -> None:
-    """Accept an intent of the backlog into the scope; the next turn learns it."""
-    from noria.app.wiring import now_ms, open_house
-    from noria.errors import NotFound
-    from noria.loop.turn import ACCEPTED, plan_turn
-
-    with opened(ctx, home) as (place, stores):
-        live = stores.journal.current_release()
-        if live is None:
-            raise NoRelease
-        plan = plan_turn(open_house(place, stores), live, stores.journal.judged(0, now_ms()))
-        waiting = {b.intent for b in plan.backlog} | set(plan.new_intents)
-        if intent not in waiting:
-            raise NotFound("intent in the backlog", intent, waiting, "Labels that name a new-domain intent fill it.")
-        state = stores.journal.get_state(ACCEPTED) or {}
-        names = sorted({*state.get("intents", ()), intent})
-        stores.journal.set_state(ACCEPTED, {"intents": names})
-    show({"accepted": names}, as_json=as_json, text=f"{intent} comes into scope with the next turn that retrains.")
 
 
 @click.command()

@@ -36,17 +36,22 @@ def loop_policy(settings: Settings, where: str = "noria.toml") -> Any:
     from noria.loop import LoopPolicy
     from noria.monitor import AlarmPolicy
     from noria.release import GatePolicy
-    from noria.update import UpdatePolicy
+    from noria.update import BacklogPolicy, DiscoveryPolicy, TriagePolicy, UpdatePolicy
 
     own = _without_desk(settings, where)
     drawing, deciding = shared_out(own, (SamplingPolicy, SettlingPolicy), f"{where} [label]")
+    kinds = (UpdatePolicy, DiscoveryPolicy, TriagePolicy, BacklogPolicy)
+    planning, topics, causes, waiting = shared_out(settings.update, kinds, f"{where} [update]")
     return LoopPolicy(
         recipe=Recipe.from_dict(settings.agent),
         sampling=from_mapping(SamplingPolicy, drawing, f"{where} [label]"),
         settling=from_mapping(SettlingPolicy, deciding, f"{where} [label]"),
         alarm=from_mapping(AlarmPolicy, settings.monitor, f"{where} [monitor]"),
         gate=from_mapping(GatePolicy, settings.release, f"{where} [release]"),
-        update=from_mapping(UpdatePolicy, settings.update, f"{where} [update]"),
+        update=from_mapping(UpdatePolicy, planning, f"{where} [update]"),
+        discovery=from_mapping(DiscoveryPolicy, topics, f"{where} [update]"),
+        triage=from_mapping(TriagePolicy, causes, f"{where} [update]"),
+        backlog=from_mapping(BacklogPolicy, waiting, f"{where} [update]"),
     )
 
 

@@ -28,6 +28,13 @@ TEMPLATE = """\
 [update]
 # min_new_labels = 200       # labels that start a retraining
 # accept_new_intents = false # true: an intent that labellers name comes into scope by itself
+# quick = true               # corrections and new intents by a warm start between full trainings
+# full_every_days = 7        # a full training at least so often
+# topic_every_days = 1       # how often a turn looks for topics among queries that were not served
+# topic_days = 28            # how far back it looks
+# topic_size = 5             # like queries that make a topic
+# triage_sure = 0.8          # probability from which a cause is named instead of asking for labels
+# hours_an_article = 2.0     # what writing one costs, for ranking the backlog
 
 [release]
 # margin = 0.02              # the loss on the frozen basket that must be ruled out before a candidate goes live

@@ -11,7 +11,7 @@ import noria
 from noria.app.home import Home
 from noria.app.settings import loop_policy
 from noria.app.wiring.desks import open_desk
-from noria.app.wiring.encoders import encoder_to_train, load_encoder
+from noria.app.wiring.encoders import encoder_or_warning, encoder_to_train, load_encoder
 from noria.stores import Stores
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def open_house(home: Home, stores: Stores) -> House:
         code_facts(),
         encoders=load_encoder,
         encoder=lambda: encoder_to_train(home.settings, policy.recipe),
+        topic_encoder=lambda: encoder_or_warning(home.settings.encoder.spec),
     )
 
 
