@@ -97,7 +97,7 @@ class Recorder:
 @pytest.mark.parametrize(("validation", "below"), [(False, 2000), (True, 2000), (True, 0), (False, 0)])
 @pytest.mark.parametrize("foreign", [48, 10])
 def test_no_row_is_measured_by_a_model_that_learnt_it(validation, below, foreign, monkeypatch):
-    monkeypatch.setattr(calibration, "train", lambda lesson, members, recipe, table: Recorder(lesson))
+    monkeypatch.setattr(calibration, "train", lambda lesson, members, recipe, table, memory: Recorder(lesson))
     rows = [r for r in ROWS if r.intent not in (OOS, IRRELEVANT)]
     rows += [r for r in ROWS if r.intent in (OOS, IRRELEVANT)][:foreign]
     rows = with_validation(rows, 2) if validation else rows

@@ -90,6 +90,12 @@ def assign(rows: Iterable[SplitRow], policy: SplitPolicy, known: Mapping[Group, 
         rows: in any order; taken in order of time, then id.
         policy: how groups are put on sides.
         known: the sides of groups from earlier increments, which stay.
+
+    >>> policy = SplitPolicy("it", val_share=0.5, test_share=0.5)
+    >>> first = assign([SplitRow("a", 1, (("near", "g1"),))], policy)
+    >>> later = assign([SplitRow("b", 2, (("near", "g1"),))], policy, first.groups)
+    >>> later.sides["b"] == first.sides["a"]
+    True
     """
     groups: dict[Group, Side] = dict(known or {})
     sides: dict[str, Side] = {}
@@ -108,7 +114,11 @@ def assign(rows: Iterable[SplitRow], policy: SplitPolicy, known: Mapping[Group, 
 
 
 def side_of(group: Group, time_ms: int, policy: SplitPolicy) -> Side:
-    """The side of a group that nobody has seen before `time_ms`."""
+    """The side of a group that nobody has seen before `time_ms`.
+
+    >>> side_of(("near", "g1"), 5, SplitPolicy("it", test_from_ms=4))
+    'test'
+    """
     if policy.val_from_ms is not None or policy.test_from_ms is not None:
         if policy.test_from_ms is not None and time_ms >= policy.test_from_ms:
             return "test"
@@ -130,6 +140,10 @@ def leaks(
         sides: by id; rows on "none" or not named leak nothing.
         fresh_apart: kinds of groups that fresh rows must not share.
         at_most: ids that a finding shows.
+
+    >>> rows = [SplitRow("a", 1, (("near", "g1"),)), SplitRow("b", 2, (("near", "g1"),))]
+    >>> [leak.ids for leak in leaks(rows, {"a": "train", "b": "test"})]
+    [('a', 'b')]
     """
     seen: dict[Group, dict[Side, list[str]]] = defaultdict(lambda: defaultdict(list))
     newest, oldest_fresh = None, None

@@ -21,6 +21,9 @@ def distances(vectors: Any) -> Floats:
 
     Args:
         vectors: (n, d), rows of unit length (or zero), an array or a scipy sparse matrix. Needs n² numbers of memory.
+
+    >>> distances(np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])).tolist()
+    [1.0, 0.0, 1.0]
     """
     product = vectors @ vectors.T
     likeness = np.asarray(product.todense() if hasattr(product, "todense") else product, dtype=np.float64)
@@ -36,6 +39,9 @@ def groups(apart: Floats, cut: float) -> npt.NDArray[np.int64]:
     Args:
         apart: condensed distances of n rows (see `distances`); empty for none or one row.
         cut: the greatest mean distance within which groups join.
+
+    >>> groups(np.array([0.9, 0.8, 0.1]), 0.5).tolist()  # rows 1 and 2 are alike
+    [1, 0, 0]
     """
     from scipy.cluster.hierarchy import fcluster, linkage
 
@@ -60,6 +66,10 @@ def choose_cut(apart: Floats, kinds: Sequence[str]) -> float:
 
     Raises:
         UsageError: fewer than two kinds, or not one for each row.
+
+    >>> near, far = 0.1, 0.9
+    >>> 0.1 <= choose_cut(np.array([near, far, far, far, far, near]), ["vpn", "vpn", "tv", "tv"]) < 0.9
+    True
     """
     from scipy.cluster.hierarchy import fcluster, linkage
     from sklearn.metrics import adjusted_rand_score

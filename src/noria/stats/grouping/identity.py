@@ -18,6 +18,9 @@ def same_groups(
         before: name → members, of earlier groups.
         now: members of each group found now.
         share: least part of the smaller of the two that must be in common (0 to 1).
+
+    >>> same_groups({"a": ["1", "2", "3"], "b": ["4"]}, [["2", "3", "4", "5"]])
+    ({0: 'a'}, {'b': 'a'})
     """
     held: dict[str, list[str]] = {}
     for name in sorted(before):

@@ -113,6 +113,9 @@ def key_phrases(group: Sequence[str], background: Sequence[str], most: int = 3) 
         group: its texts.
         background: texts of everything else (and the group's own, if it pleases).
         most: how many.
+
+    >>> key_phrases(["my badge is lost", "new badge please"], ["my vpn is down", "new laptop please"] * 5)
+    ('badge',)
     """
     inside, outside = _counts(group), _counts(background)
     total = {phrase: inside[phrase] + outside.get(phrase, 0) for phrase in inside}

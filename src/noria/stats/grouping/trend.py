@@ -29,6 +29,10 @@ def trend(now: int, before: int, *, exposure: float = 1.0, level: float = 0.95) 
         before: count of the earlier one; 0 makes it "new".
         exposure: all traffic of the later span ÷ all traffic of the earlier one, so that a busy week is no trend.
         level: two-sided confidence.
+
+    >>> found = trend(30, 10)
+    >>> found.ratio, round(found.low, 2), round(found.high, 2), found.direction
+    (3.0, 1.43, 6.88, 'growing')
     """
     if now + before == 0:
         return Trend(math.nan, 0.0, math.inf, "steady")
