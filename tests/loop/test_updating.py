@@ -14,9 +14,10 @@ from tests.house import WORDS, examples, open_house, open_stores, texts, train
 from noria.errors import NotFound, OutsideError, UsageError
 from noria.label import gather
 from noria.loop import House, turn
+from noria.loop.basket import grow
 from noria.loop.learning import learn_quickly
 from noria.loop.updating import find_now, open_backlog, triage
-from noria.records import DAY_MS, Finding, Label, Prediction, Query
+from noria.records import DAY_MS, Example, Finding, Label, Prediction, Query
 from noria.release import consider, load_agent, roll_out
 from noria.stores import Stores
 from noria.update import DiscoveryPolicy
@@ -84,6 +85,10 @@ def test_a_topic_that_a_person_accepts_is_answered_after_the_next_turn(house: Ho
     assert (answer.intent, answer.decision) == ("phone", "answer")
     _, rows = stores.lake.examples("it")
     assert {r.origin.split("?")[0] for r in rows if r.intent == "phone"} == {f"topic:{t.topic_id}" for t in found}
+    _, basket = stores.lake.examples("it-basket")
+    grown = [r for r in basket if r.intent == "phone"]
+    assert 0 < len(grown) <= 10, "the accepted intent is judged from now on"
+    assert {r.id for r in grown} <= {r.id for r in rows if r.split == "test"}, "by rows that nothing learns from"
     quiet = turn(house, now_ms=4 * DAY_MS, turn_id="t2")
     assert quiet.verdict is None, "what is learnt is not learnt twice"
     assert [i.kind for i in open_backlog(house, [], now_ms=4 * DAY_MS)] == ["done"] * len(found)
@@ -184,3 +189,19 @@ def test_what_the_gate_turned_away_is_not_built_upon(house: House) -> None:
     data = stores.lake.resolve("examples", "it")
     rows = examples(("vpn",))
     assert learn_quickly(house, live, rows, data, now_ms=2 * DAY_MS) is None
+
+
+def test_the_basket_takes_no_rows_that_models_learn_from_and_few_of_each_intent(house: House) -> None:
+    stores = house.stores
+    rows = [
+        Example(f"topic-p{n}", f"sim card {n}", "phone", "test", origin=f"topic:t?prediction=p{n}") for n in range(30)
+    ]
+    rows.append(Example("topic-q", "SIM card 3!", "phone", "train", origin="topic:t?prediction=q"))
+    rows.append(Example("late", "a late test row", "vpn", "test", origin="file.csv"))
+    at = stores.lake.write_examples("it", rows, mode="append", note={}, time_ms=5)
+    assert grow(stores, at, [], time_ms=6) == 10
+    assert grow(stores, at, [], time_ms=7) == 0
+    _, basket = stores.lake.examples("it-basket")
+    added = {r.id for r in basket if r.id.startswith(("topic-", "late"))}
+    assert len(added) == 10
+    assert not added & {"topic-p3", "topic-q", "late"}

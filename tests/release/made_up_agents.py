@@ -11,6 +11,8 @@ from noria.records import Answer, Example
 class Scripted:
     """Answers every query with the intent `vpn`, but for those it is wrong on."""
 
+    intents = ("printer", "vpn")
+
     def __init__(self, wrong: Collection[str] = ()) -> None:
         self.wrong = frozenset(wrong)
 

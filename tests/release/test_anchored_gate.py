@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -201,3 +202,27 @@ def test_settings_that_make_no_sense_are_told(wrong) -> None:
     """Each with what to write instead."""
     with pytest.raises(UsageError):
         GatePolicy(**wrong)
+
+
+def test_gains_on_a_new_intent_do_not_pay_for_losses_on_known_ones() -> None:
+    """The basket as a whole gains, but a loss on the intents that the champion knows is not ruled out: refused."""
+    new = [replace(row, id=f"new-{row.id}", text=f"new {row.text}", intent="badge") for row in BASKET[:60]]
+
+    class Wider(Scripted):
+        intents = ("badge", "printer", "vpn")
+
+        def answer_all(self, texts: Any, accounts: Any = None) -> list[Any]:
+            answers = super().answer_all(texts)
+            return [
+                replace(a, intent="badge") if t.startswith("new ") else a for a, t in zip(answers, texts, strict=True)
+            ]
+
+    def verdict(lost: float) -> Verdict:
+        candidate = Wider(texts(BASKET, lost))
+        return judge(candidate, Scripted(), BASKET + new, [], GatePolicy())  # type: ignore[arg-type]
+
+    assert verdict(0.0025).kind == "promote"
+    refused = verdict(0.05)
+    assert refused.basket_score > (refused.champion_basket_score or 0)
+    assert refused.kind == "refuse"
+    assert "without intents that are new to the champion (400 pairs): -5.0 points" in refused.reason

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from noria import build, label, monitor, release
 from noria.errors import NoRelease, OutsideError
+from noria.loop.basket import grow
 from noria.loop.house import House
 from noria.loop.learning import learn_quickly
 from noria.loop.updating import look_for_topics, open_backlog, plan_turn, scope_of
@@ -92,6 +93,7 @@ def _candidate(
     rows += taught(house.stores, house.stores.lake.examples(name)[1])
     note = {"source": "labels", "why": plan.reason}
     examples = build.extend_examples(house.stores, name, rows, note=note, time_ms=now_ms)
+    grow(house.stores, examples, judged, time_ms=now_ms)
     if (quick := learn_quickly(house, live, rows, examples, now_ms=now_ms)) is not None:
         return quick, ()
     articles = live.candidate.articles

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from noria.agent import Agent
 from noria.errors import NoriaError
-from noria.records import Answer, Check, Example, Verdict, VerdictKind, did_right
+from noria.records import RESERVED_INTENTS, Answer, Check, Example, Verdict, VerdictKind, did_right
 from noria.release.contract import Contract
 from noria.release.fresh import Rivals, Sample, judge_fresh
 from noria.release.policy import GatePolicy, slices_of
@@ -73,10 +73,11 @@ def judge(
     champion_right = right(champion, basket)
     learnt = contract.learnt if contract else frozenset()
     main = _basket(basket, champion_right, candidate_right, learnt, policy)
+    known = _known_intents(basket, champion_right, candidate_right, champion.intents, policy)
     worn = _basket_slices(basket, champion_right, candidate_right, policy)
     sample = _sample(candidate, champion, fresh, against or Field())
     fresh_checks, gate = judge_fresh(sample, policy)
-    checks = [loads, main, *fresh_checks[:1], *worn, *fresh_checks[1:]]
+    checks = [loads, main, *known, *fresh_checks[:1], *worn, *fresh_checks[1:]]
     kind, deciding = _decide(checks, main)
     gate["moves_anchor"] = kind == "promote" and gate["moves_anchor"]
     pairs = {
@@ -146,6 +147,29 @@ def _basket(
         sentence = f"{what}; not enough rows yet to rule out a loss of {percent(policy.margin)}{more}."
         return Check(name, None, sentence, figures)
     return Check(name, True, f"{what}.", figures)
+
+
+def _known_intents(
+    basket: Sequence[Example],
+    champion: Sequence[bool],
+    candidate: Sequence[bool],
+    intents: Collection[str],
+    policy: GatePolicy,
+) -> list[Check]:
+    """Where the basket holds intents that are new to the champion: the margin on all other rows by themselves."""
+    kept = [i for i, row in enumerate(basket) if row.intent in intents or row.intent in RESERVED_INTENTS]
+    if len(kept) == len(basket):
+        return []
+    said = compare([champion[i] for i in kept], [candidate[i] for i in kept], margin=policy.margin, level=policy.level)
+    figures = {"n": said.n, "difference": said.difference, "lower": said.lower, "champion_only": said.b,
+               "candidate_only": said.c}  # fmt: skip
+    passed = said.lower > -policy.margin
+    sentence = (
+        f"Frozen basket without intents that are new to the champion ({said.n} pairs): {signed(said.difference)} "
+        f"points, at least {signed(said.lower)} with {policy.level:.0%} confidence"
+    )
+    sentence += "." if passed else f"; a loss of {percent(policy.margin)} is not ruled out."
+    return [Check("known intents, frozen basket", passed, sentence, figures)]
 
 
 def _basket_slices(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from noria.agent.encoding import Encoder
 from noria.errors import NotFound, UsageError
-from noria.records import DAY_MS, RESERVED_INTENTS, Example, Receipt, Topic, TopicStatus
+from noria.records import DAY_MS, RESERVED_INTENTS, Example, Receipt, Split, Topic, TopicStatus
 from noria.stats.grouping import choose_cut, distances
 from noria.update.discovery import DiscoveryPolicy, discover, topic_from_json, topic_to_json, unserved
 
@@ -20,6 +20,7 @@ TOPICS = "update.topics"
 DECIDED = "update.topics.decided"
 _MARK = "topic:"
 _SAMPLE = 800
+_HELD_OUT = 0.2
 _BACKGROUND = 2000
 
 
@@ -92,7 +93,10 @@ def decide(
 
 
 def taught(stores: Stores, rows: Sequence[Example]) -> list[Example]:
-    """Examples of accepted and merged topics that are not among `rows` yet; each says from where it comes."""
+    """Examples of accepted and merged topics that are not among `rows` yet; each says from where it comes.
+
+    A fifth of them, by the sha256 of where they come from, is held out for the gate.
+    """
     there = {row.origin for row in rows}
     made = []
     for topic_id, what in sorted((stores.journal.get_state(DECIDED) or {}).items()):
@@ -100,7 +104,9 @@ def taught(stores: Stores, rows: Sequence[Example]) -> list[Example]:
             origin = f"{_MARK}{topic_id}?prediction={prediction_id}"
             if origin not in there:
                 name = f"topic-{prediction_id}"
-                made.append(Example(name, text, what["intent"], "train", account=account or None, origin=origin))
+                held_out = hashlib.sha256(origin.encode()).digest()[0] < _HELD_OUT * 256
+                split: Split = "test" if held_out else "train"
+                made.append(Example(name, text, what["intent"], split, account=account or None, origin=origin))
     return made
 
 
