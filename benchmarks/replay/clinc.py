@@ -1,6 +1,6 @@
 """The whole loop on CLINC150 with SUMO's daily volumes, arm beside arm: `python benchmarks/replay/clinc.py`.
 
-Writes its table into docs/benchmarks-replay.md with `--write`. Data: NORIA_BENCH_DATA, default ../shared/data.
+Prints the table of docs/benchmarks-replay.md. Data: NORIA_BENCH_DATA, default ../shared/data.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from noria.app.wiring import encoder_or_warning, load_encoder
 from noria.connect.builtin_desk import BuiltinDesk
 from noria.label import SamplingPolicy
 from noria.loop import House, LoopPolicy, ReplayPolicy, replay
-from noria.loop.arms import arm_of
+from noria.loop.arms import ARMS, arm_of
 from noria.loop.replay import Replayed, served
 from noria.records import RESERVED_INTENTS
 from noria.release import GatePolicy, load_agent
@@ -67,10 +67,34 @@ def main() -> None:
             "cpu_seconds": round(time.process_time() - cpu),
         }
         print(name, json.dumps(results[name]), flush=True)
+    print(table(results))
     if asked.out:
         asked.out.write_text(
             json.dumps({"asked": {k: str(v) for k, v in vars(asked).items()}, "arms": results}, indent=1)
         )
+
+
+def table(results: dict[str, dict[str, Any]]) -> str:
+    """The arms as a table, the agent left alone first."""
+    lines = [
+        "| rules | success, last 14 days (95 %) | over all days | end against no loop | labels | releases | refused "
+        "| worst release by the truth | CPU s |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    one = next(iter(results.values()))
+    lines.append(f"| no loop | {_percent(one['end_without'])} | {100 * one['whole_without']:.1f} | | 0 | 0 | 0 | | |")
+    for name, arm in results.items():
+        gain = 100 * (arm["end_with"]["value"] / arm["end_without"]["value"] - 1)
+        lines.append(
+            f"| {ARMS[name].title} | {_percent(arm['end_with'])} | {100 * arm['whole_with']:.1f} | {gain:+.0f} % "
+            f"| {arm['labels']:,} | {arm['releases']} | {arm['refused']} | {100 * arm['steps']['worst_step']:+.1f} "
+            f"| {arm['cpu_seconds']:,} |"
+        )
+    return "\n".join(lines)
+
+
+def _percent(rate: dict[str, float]) -> str:
+    return f"{100 * rate['value']:.1f} ({100 * rate['low']:.1f} to {100 * rate['high']:.1f})"
 
 
 def run(folder: Path, made: Made, name: str, asked: argparse.Namespace) -> dict[str, Any]:

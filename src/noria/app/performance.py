@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from noria.records import DAY_MS, FOREVER_MS, Finding, LedgerEntry, Rate
+from noria.stats import wilson
 
 if TYPE_CHECKING:
-    from noria.loop.replay import Replayed
+    from noria.loop.replay import ReplayDay, Replayed
     from noria.loop.traffic import Change
     from noria.stores import Stores
 
@@ -76,6 +77,32 @@ def replay_view(replayed: Replayed, changes: Sequence[Change], start_ms: int) ->
     }
     planted = [{"name": c.kind, "time_ms": start_ms + c.start_day * DAY_MS, "sentence": c.sentence} for c in changes]
     return {"days": days, "changes": planted, "summary": summary}
+
+
+def arm_view(replayed: Replayed, title: str, cost_per_label: float) -> dict[str, Any]:
+    """What an arm of a replay came to: success at the end and over all, with intervals; labels, cost, verdicts."""
+    verdicts = [t.verdict for t in replayed.turns]
+    return {
+        "title": title,
+        "end": _rate(_success(replayed.days[-END_DAYS:], "right_with")),
+        "whole": _rate(_success(replayed.days, "right_with")),
+        "labels": replayed.labels,
+        "cost": replayed.labels * cost_per_label,
+        "releases": verdicts.count("promote"),
+        "refusals": verdicts.count("refuse"),
+        "holds": verdicts.count("hold"),
+    }
+
+
+def without_loop(replayed: Replayed) -> dict[str, Any]:
+    """The same for the first release left alone."""
+    end, whole = (_success(d, "right_without") for d in (replayed.days[-END_DAYS:], replayed.days))
+    facts = dict.fromkeys(("labels", "cost", "releases", "refusals", "holds"), 0)
+    return {"title": "no loop", "end": _rate(end), "whole": _rate(whole)} | facts
+
+
+def _success(days: Sequence[ReplayDay], arm: str) -> Rate:
+    return wilson(sum(getattr(d, arm) for d in days), sum(d.requests for d in days))
 
 
 def save_replay(reports: Path, view: Mapping[str, Any]) -> tuple[Path, Path]:

@@ -13,11 +13,12 @@ import click
 
 from noria import build, release
 from noria.app.home import Home
-from noria.app.performance import performance, replay_view, save_replay
+from noria.app.performance import arm_view, performance, replay_view, save_replay, without_loop
 from noria.app.wiring import now_ms, open_house, open_stores
 from noria.errors import StateError
 from noria.loop import ReplayPolicy
 from noria.loop import replay as turn_many
+from noria.loop.arms import ARMS, Arm
 from noria.loop.traffic import Change, TrafficPlan, generate
 from noria.records import DAY_MS, DataVersion, Release, StreamRow
 
@@ -86,23 +87,45 @@ def run(
     *,
     reports: Path,
     quiet: bool,
+    others: Sequence[Mapping[str, Any]] = (),
 ) -> tuple[dict[str, Any], tuple[Path, Path]]:
-    """Replays in a scratch home that starts from the data of a live release; the report goes to `reports`."""
+    """Replays in a scratch home that starts from the data of a live release; the report goes to `reports`.
+
+    `others`: what other arms came to (see `run_arm`), to stand beside it.
+    """
     stores = open_stores(scratch)
     try:
-        source_stores, live = source
-        start_ms = rows[0].time_ms // DAY_MS * DAY_MS
-        examples = live.candidate.examples
-        note = {"source": f"{examples.ref} of release {live.release}"}
-        _, data = source_stores.lake.examples(examples.name, examples.version)
-        stores.lake.write_examples(examples.name, data, mode="append", note=note, time_ms=start_ms)
-        if live.candidate.articles is not None:
-            _, articles = source_stores.lake.articles(live.candidate.articles.name, live.candidate.articles.version)
-            stores.lake.write_articles(examples.name, articles, mode="append", note=note, time_ms=start_ms)
-        _first_release(scratch, stores, examples.name, start_ms)
-        return _turn_and_report(scratch, stores, rows, policy, reports=reports, quiet=quiet)
+        _start_from(scratch, stores, source, rows)
+        return _turn_and_report(scratch, stores, rows, policy, reports=reports, quiet=quiet, others=others)
     finally:
         stores.close()
+
+
+def run_arm(
+    scratch: Home, source: tuple[Stores, Release], rows: Sequence[StreamRow], policy: ReplayPolicy, arm: Arm
+) -> dict[str, Any]:
+    """Replays under an arm's rules in a scratch home of its own; what it came to (see `performance.arm_view`)."""
+    stores = open_stores(scratch)
+    try:
+        _start_from(scratch, stores, source, rows)
+        done = turn_many(open_house(scratch, stores), rows, policy, arm=arm)
+        return arm_view(done, arm.title, float(scratch.settings.label.get("cost_per_label", 0.0)))
+    finally:
+        stores.close()
+
+
+def _start_from(scratch: Home, stores: Stores, source: tuple[Stores, Release], rows: Sequence[StreamRow]) -> None:
+    """Brings the data of a live release into an empty home, and trains its first release."""
+    source_stores, live = source
+    start_ms = rows[0].time_ms // DAY_MS * DAY_MS
+    examples = live.candidate.examples
+    note = {"source": f"{examples.ref} of release {live.release}"}
+    _, data = source_stores.lake.examples(examples.name, examples.version)
+    stores.lake.write_examples(examples.name, data, mode="append", note=note, time_ms=start_ms)
+    if live.candidate.articles is not None:
+        _, articles = source_stores.lake.articles(live.candidate.articles.name, live.candidate.articles.version)
+        stores.lake.write_articles(examples.name, articles, mode="append", note=note, time_ms=start_ms)
+    _first_release(scratch, stores, examples.name, start_ms)
 
 
 def planted(stores: Stores, stream: DataVersion) -> tuple[Change, ...]:
@@ -148,7 +171,14 @@ def _first_release(home: Home, stores: Stores, name: str, time_ms: int) -> None:
 
 
 def _turn_and_report(
-    home: Home, stores: Stores, rows: Sequence[StreamRow], policy: ReplayPolicy, *, reports: Path, quiet: bool
+    home: Home,
+    stores: Stores,
+    rows: Sequence[StreamRow],
+    policy: ReplayPolicy,
+    *,
+    reports: Path,
+    quiet: bool,
+    others: Sequence[Mapping[str, Any]] = (),
 ) -> tuple[dict[str, Any], tuple[Path, Path]]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -164,6 +194,9 @@ def _turn_and_report(
         )
     part = replay_view(replayed, policy.changes, start_ms)
     part["summary"]["seconds"] = round(time.monotonic() - started, 1)
+    if others:
+        cost = float(home.settings.label.get("cost_per_label", 0.0))
+        part["arms"] = [without_loop(replayed), arm_view(replayed, ARMS["noria"].title, cost), *others]
     part["report"] = str(reports / "replay.html")
     view = performance(stores, reports, generated_ms=now_ms(), title=home.path.name) | {"replay": part}
     return view, save_replay(reports, view)

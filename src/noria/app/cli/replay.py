@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from noria.app.cli.context import home_options, home_path, opened, show
 from noria.errors import NoRelease
+
+if TYPE_CHECKING:
+    from noria.app.home import Home
 
 
 @click.command()
@@ -21,6 +25,12 @@ from noria.errors import NoRelease
 )
 @click.option("--noise", type=click.FloatRange(0, 1), default=0.0, show_default=True, help="Share of wrong labels.")
 @click.option("--seed", default=1, show_default=True, help="Of the simulated people.")
+@click.option(
+    "--arms",
+    metavar="NAMES",
+    default="",
+    help="Also replay under other rules, beside it in the report: ungated, monthly, oracle (comma between).",
+)
 @home_options
 @click.pass_context
 def replay(
@@ -30,6 +40,7 @@ def replay(
     accept_new_intents: bool,
     noise: float,
     seed: int,
+    arms: str,
     home: str | None,
     as_json: bool,
 ) -> None:
@@ -42,6 +53,9 @@ def replay(
     from noria.app import replaying
     from noria.app.home import create_home, open_home
     from noria.loop import ReplayPolicy
+    from noria.loop.arms import arm_of
+
+    chosen = [arm_of(name.strip()) for name in arms.split(",") if name.strip()]
 
     with opened(ctx, home) as (place, stores):
         live = stores.journal.current_release()
@@ -51,11 +65,21 @@ def replay(
         _, rows = stores.lake.stream(at.name, at.version)
         changes = replaying.planted(stores, at)
         with tempfile.TemporaryDirectory(prefix="replay-", dir=place.path) as folder:
-            create_home(Path(folder) / "home")
-            scratch = replaying.scratch_home(open_home(Path(folder) / "home"), place, budget, accept_new_intents)
+
+            def scratch(name: str) -> Home:
+                create_home(Path(folder) / name)
+                return replaying.scratch_home(open_home(Path(folder) / name), place, budget, accept_new_intents)
+
             policy = ReplayPolicy(seed=seed, label_noise=noise, changes=changes)
-            view, files = replaying.run(scratch, (stores, live), rows, policy, reports=place.reports, quiet=as_json)
-    show(view["replay"]["summary"] | {"report": str(files[1])}, as_json=as_json, text=replaying.summary(view, files[1]))
+            others = []
+            for arm in chosen:
+                click.echo(f"replaying the arm {arm.name}: {arm.title}", err=True)
+                others.append(replaying.run_arm(scratch(arm.name), (stores, live), rows, policy, arm))
+            view, files = replaying.run(
+                scratch("home"), (stores, live), rows, policy, reports=place.reports, quiet=as_json, others=others
+            )
+    told = view["replay"]["summary"] | {"report": str(files[1]), "arms": view["replay"].get("arms", [])}
+    show(told, as_json=as_json, text=replaying.summary(view, files[1]))
 
 
 @click.command()
