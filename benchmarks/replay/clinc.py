@@ -77,8 +77,7 @@ def main() -> None:
 def table(results: dict[str, dict[str, Any]]) -> str:
     """The arms as a table, the agent left alone first."""
     lines = [
-        "| rules | success, last 14 days (95 %) | over all days | end against no loop | labels | releases | refused "
-        "| worst release by the truth | CPU s |",
+        "| rules | success, last 14 days | all days | end to no loop | labels | releases | refused | worst | CPU s |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     one = next(iter(results.values()))
