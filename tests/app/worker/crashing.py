@@ -166,7 +166,7 @@ class Zygote:
 
 
 def killed_turn(zygote: Zygote, start: Path, folder: Path, seconds: float, rng: random.Random, most: int) -> int:
-    """A turn on a copy of a home, killed up to `most` times at random moments, then run to its end; how often it was."""
+    """A turn on a copy of a home, killed up to `most` times at random moments, then run to its end; how often."""
     shutil.copytree(start, folder)
     kills = 0
     for _ in range(most):

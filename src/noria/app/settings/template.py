@@ -40,6 +40,7 @@ TEMPLATE = """\
 # margin = 0.02              # the loss on the frozen basket that must be ruled out before a candidate goes live
 # fresh_margin = 0.1         # the loss against the anchor that must be ruled out on the latest labels
 # require_fresh = false      # true: hold until there are labels enough
+# compare_labels = 0         # tasks for a candidate that is held, where it answers unlike what is live
 # protected = []             # ["account"]: every account with enough labels must pass alone
 # slice_margin = 0.1         # the loss of a protected slice that must be ruled out
 # margins = {}               # { "account acme" = 0.05 }: its own margin
