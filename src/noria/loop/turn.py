@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from noria import build, label, monitor, release
+from noria.build.citations import keep_citations
 from noria.errors import NoRelease, OutsideError
 from noria.loop.basket import grow
 from noria.loop.comparing import apart_rows, judged_again, wait_for_labels, waiting_for_labels
@@ -139,6 +140,8 @@ class _Lap:
         note = {"source": "labels", "why": plan["reason"]}
         examples = build.extend_examples(stores, base.name, rows, note=note, time_ms=self.now_ms)
         grow(stores, examples, self._judged, time_ms=self.now_ms)
+        if live.candidate.articles is not None:
+            keep_citations(stores, base.name, self._judged, time_ms=self.now_ms)
         return timer.told(examples=version_json(examples), rows=[row.id for row in rows])
 
     def build(self, plan: Mapping[str, Any], learnt: Mapping[str, Any]) -> dict[str, Plain]:

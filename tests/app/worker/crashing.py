@@ -155,7 +155,8 @@ class Zygote:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()
-        self._process.wait(10)
+        self._process.kill()
+        self._process.wait()
         self._process.stdout.close()
 
     def _line(self) -> str:
