@@ -19,7 +19,7 @@ GENERIC_SHARE = 0.04
 
 @dataclass(frozen=True)
 class Question:
-    """A question, its day (YYYY-MM-DD), the articles linked by those who answered; `specific` without the generic ones."""
+    """A question of a day (YYYY-MM-DD), the articles linked in answer; `specific`: without those linked everywhere."""
 
     text: str
     cited: frozenset[str]
