@@ -28,6 +28,7 @@ from noria.stores.journal import labels, loop, releases, traffic
 from noria.stores.journal.access import AccessDoor, SessionDoor
 from noria.stores.journal.access.sessions import put_hand_overs, put_sessions
 from noria.stores.journal.engine import open_engine, reading, translated, writing
+from noria.stores.journal.help_desk import DeskReading, Outbox
 from noria.stores.journal.labels import Settle
 
 Entry = Prediction | Feedback | OwnFeedback | Label | Session | HandOver
@@ -42,12 +43,14 @@ class Journal:
     Safe to use from several threads and, on the same database, from several processes. Spans of time are half-open:
     since_ms <= time < until_ms. Every method may raise OutsideError when the database cannot be used.
 
-    `access`: keys, rules of accounts, audit, erasure. `sessions`: conversations.
+    `access`: keys, rules of accounts, audit, erasure. `sessions`: conversations. `outbox`: hand-overs on their way to
+    a help desk. `desk_reading`: where reading the help desks goes on.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.access, self.sessions = AccessDoor(engine), SessionDoor(engine)
+        self.outbox, self.desk_reading = Outbox(engine), DeskReading(engine)
 
     @classmethod
     def open(cls, url: str) -> Journal:
