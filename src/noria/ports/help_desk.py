@@ -88,6 +88,10 @@ class Refused(OutsideError):
         super().__init__(message, retry_helps=False)
 
 
+class NotAllowed(Refused):
+    """The desk does not take our key, or the key lacks a right: whatever is asked, until somebody sets it right."""
+
+
 class Later(OutsideError):
     """The desk takes no call just now, and did nothing. `after_s`: the seconds that it asks to wait."""
 
@@ -108,11 +112,16 @@ class HelpDesk(Protocol):
         """
         ...
 
+    def since(self, time_ms: int) -> str:
+        """A cursor with which `pull` gives what changed since a time: of tickets, conversations and ratings."""
+        ...
+
     def create(self, ticket: NewTicket) -> str:
         """Makes a ticket and returns its id.
 
         Raises:
-            UnknownOutcome: it may exist. Refused: it does not and will not. Later: it does not; wait.
+            UnknownOutcome: it may exist. Refused: it does not and will not. NotAllowed: none will, until the key is
+                right. Later: it does not; wait. Nothing else.
         """
         ...
 

@@ -12,7 +12,7 @@ import httpx
 import stamina
 
 from noria.errors import OutsideError
-from noria.ports.help_desk import Later, Refused, UnknownOutcome
+from noria.ports.help_desk import Later, NotAllowed, Refused, UnknownOutcome
 
 PAGE = 100
 LONGEST_WAIT_S = 90.0
@@ -33,6 +33,7 @@ class FreshserviceClient:
     Args:
         url: e.g. "https://example.freshservice.com"; the path of the API is added.
         key: the API key of an agent; it is never shown.
+        key_name: where the key comes from, for what is said when it is not accepted.
         share: the share (0 to 1] of the account's calls a minute that reading may use; the rest is for others.
         sleep: waits so many seconds, to keep to the share.
         pause_s: the first wait before a failed call is repeated, seconds.
@@ -44,13 +45,14 @@ class FreshserviceClient:
         url: str,
         key: str,
         *,
+        key_name: str = "NORIA_HELP_DESK_KEY",
         share: float = 0.5,
         sleep: Callable[[float], None] = time.sleep,
         timeout_s: float = 40.0,
         pause_s: float = 0.2,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self.url, self.share = url.rstrip("/"), share
+        self.url, self.share, self._key_name = url.rstrip("/"), share, key_name
         self._host, self._sleep, self._pause_s = urlsplit(url).netloc, sleep, pause_s
         self._http = httpx.Client(
             base_url=f"{self.url}/api/v2/",
@@ -127,9 +129,9 @@ class FreshserviceClient:
                 return UnknownOutcome(f"{said}; the call may have been carried out.")
             return OutsideError(f"{said}; try again later.", retry_helps=True)
         if code == httpx.codes.UNAUTHORIZED:
-            return Refused(f"{said}: the API key is not accepted. Set NORIA_HELP_DESK_KEY to a valid one.")
+            return NotAllowed(f"{said}: the API key is not accepted. Set {self._key_name} to a valid one.")
         if code == httpx.codes.FORBIDDEN:
-            return Refused(f"{said}: the agent of this API key lacks the right. Give its role the right to read this.")
+            return NotAllowed(f"{said}: the agent of this API key lacks the right. Give its role the right to it.")
         if code == httpx.codes.NOT_FOUND:
             return GoneError(f"{said}: there is no such thing.")
         return Refused(f"{said}: {_detail(reply)}")

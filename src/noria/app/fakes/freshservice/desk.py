@@ -104,8 +104,15 @@ class Desk:
             people = {row["id"] for row in self.all("requesters") if row["primary_email"] == email}
             rows = [row for row in rows if row.get("requester_id") in people]
         rows.sort(key=lambda row: (row["created_at"], row["id"]), reverse=query.get("order_type", "desc") == "desc")
-        plain = [{k: v for k, v in row.items() if k != "stats"} for row in rows]
-        return _page("tickets", rows if "stats" in query.get("include", "") else plain, query)
+        return _page("tickets", [self._shown(row, query.get("include", "")) for row in rows], query)
+
+    def _shown(self, row: Record, include: str) -> Record:
+        """A ticket of a list: what was not asked for is not there."""
+        shown = {k: v for k, v in row.items() if k != "stats" or "stats" in include}
+        if "requester" in include:
+            person = next((p for p in self.all("requesters") if p["id"] == row.get("requester_id")), {})
+            shown["requester"] = {"id": row.get("requester_id"), "email": person.get("primary_email")}
+        return shown
 
     def _create(self, body: Record) -> Record:
         faults = [
