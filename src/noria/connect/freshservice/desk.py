@@ -52,11 +52,10 @@ class FreshserviceDesk:
     def create(self, ticket: NewTicket) -> str:
         """See `HelpDesk.create`."""
         text = html.escape(ticket.text).replace("\n", "<br>")
-        who = {"email": ticket.requester} if "@" in ticket.requester else {"requester_id": _number(ticket.requester)}
         body = {
             "subject": ticket.subject,
             "description": f"{text}<br><br>{html.escape(ticket.mark)}",
-            **who,
+            **_person(ticket.requester),
             "status": _OPEN,
             "priority": _LOW,
             "source": self._offered_source(),
@@ -67,9 +66,7 @@ class FreshserviceDesk:
 
     def find(self, ticket: NewTicket, since_ms: int) -> str | None:
         """See `HelpDesk.find`."""
-        who: dict[str, Any] = (
-            {"email": ticket.requester} if "@" in ticket.requester else {"requester_id": ticket.requester}
-        )
+        who = _person(ticket.requester)
         for page in self._client.rows("tickets", "tickets", updated_since=_stamp(since_ms), **who):
             for record in page:
                 if self._carries(record, ticket.mark):
@@ -236,6 +233,14 @@ def _whole_row(stream: Stream, record: Mapping[str, Any]) -> Row:
 
 def _stamp(time_ms: int) -> str:
     return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _person(name: str) -> dict[str, Any]:
+    if "@" in name:
+        return {"email": name}
+    if not name.isdigit():
+        raise Refused(f"Freshservice knows people by e-mail address or number, not by {name!r}.")
+    return {"requester_id": int(name)}
 
 
 def _number(text: str) -> int:

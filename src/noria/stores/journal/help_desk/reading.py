@@ -10,9 +10,9 @@ from sqlalchemy import Engine, and_, delete, select
 from noria.records import SMALL_TALK
 from noria.stores.journal.access.schema import SESSIONS
 from noria.stores.journal.codec import check_texts
-from noria.stores.journal.engine import reading, writing
+from noria.stores.journal.engine import fetch, reading, writing
 from noria.stores.journal.help_desk.schema import DESK_RINGS, DESK_STREAMS, insert_into
-from noria.stores.journal.schema import PREDICTIONS
+from noria.stores.journal.schema import FEEDBACK, PREDICTIONS
 
 _BUDGET = ""
 _CHUNK = 200
@@ -106,6 +106,11 @@ class DeskReading:
                 last = {session: Asked(name, requester, time_ms) for session, name, requester, time_ms in rows}
                 found += last.values()
         return found
+
+    def known_events(self, event_ids: list[str]) -> set[str]:
+        """Those of the feedback events that the journal holds."""
+        with reading(self._engine) as connection:
+            return {row["event_id"] for row in fetch(connection, FEEDBACK, FEEDBACK.c.event_id, event_ids)}
 
     def _row(self, account: str, stream: str) -> dict[str, Any]:
         query = select(DESK_STREAMS).where(DESK_STREAMS.c.account == account, DESK_STREAMS.c.stream == stream)
