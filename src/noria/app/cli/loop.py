@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import click
 
 from noria.app.cli.context import home_options, opened, show, table
@@ -70,12 +72,15 @@ def monitor(
 def turn(ctx: click.Context, home: str | None, as_json: bool) -> None:
     """Turn the loop once: gather labels, monitor, plan, train, gate, release, draw new tasks."""
     from noria.app.wiring import new_id, now_ms, open_house
+    from noria.app.wiring.help_desks import HelpDesks
     from noria.loop import turn as one_turn
 
     with opened(ctx, home) as (place, stores):
+        with closing(HelpDesks(place, stores, now_ms)) as desks:
+            exchanged = desks.everything()
         done = one_turn(open_house(place, stores), now_ms=now_ms(), turn_id=new_id())
     lines = []
-    for receipt in done.receipts:
+    for receipt in (*exchanged, *done.receipts):
         parts = [f"{k} {v:g}" for k, v in receipt.counts.items()] + [f"{k}: {v}" for k, v in receipt.ids.items()]
         lines.append(f"{receipt.room:<13} {receipt.seconds:7.2f} s  {', '.join(parts)}")
         lines += [f"{'':<25}! {w}" for w in receipt.warnings]

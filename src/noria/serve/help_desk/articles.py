@@ -11,6 +11,7 @@ from noria.errors import NotFound, StateError
 from noria.ports.help_desk import Stream, article_of
 from noria.records import DAY_MS, Article, DataVersion, Receipt
 from noria.serve.help_desk.policy import AccountDesk, ExchangePolicy
+from noria.serve.help_desk.waiting import still_waiting
 
 if TYPE_CHECKING:
     from noria.stores import Stores
@@ -40,6 +41,8 @@ def pull_articles(
             to the table all the time.
     """
     account, reading = at.account, stores.journal.desk_reading
+    if (waiting := still_waiting(stores.journal, account, now_ms)) is not None:
+        return waiting
     due = now_ms - reading.whole_ms(account, STREAM) >= policy.whole_every_days * DAY_MS
     cursor = "" if whole or due else reading.cursor(account, STREAM)
     rows: dict[str, Mapping[str, Any]] = {}

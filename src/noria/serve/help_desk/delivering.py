@@ -19,6 +19,7 @@ from noria.records.help_desk import Delivery, Outgoing
 from noria.records.sessions import HandOver, Turn
 from noria.serve.help_desk.policy import AccountDesk, ExchangePolicy
 from noria.serve.help_desk.ticket import ticket_of
+from noria.serve.help_desk.waiting import still_waiting
 from noria.stores.journal.access.erasure import ERASED
 
 if TYPE_CHECKING:
@@ -74,9 +75,8 @@ class _Round:
     def run(self, limit: int) -> Receipt:
         account, now, policy = self._at.account, self._now_ms(), self._policy
         counts: Counter[str] = Counter({"delivered": 0, "found": 0, "unknown": 0, "pending": 0, "refused": 0})
-        if (wait_ms := self._journal.desk_reading.held_until_ms(account) - now) > 0:
-            said = f"{account}: the help desk asked to wait; {wait_ms / 1000:.0f} s are left."
-            return Receipt("serve", {**counts}, {"account": account}, warnings=(said,))
+        if (waiting := still_waiting(self._journal, account, now)) is not None:
+            return waiting
         self._outbox.give_up_calls(account, now - round(policy.lease_s * 1000), now, now)
         oldest_ms = now - round(policy.oldest_hours * 3_600_000)
         for one in self._outbox.due(account, now, oldest_ms, limit):

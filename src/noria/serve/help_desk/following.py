@@ -13,6 +13,7 @@ from noria.records import DAY_MS, Feedback, FeedbackKind, Receipt
 from noria.records.help_desk import Delivery
 from noria.serve.help_desk.policy import AccountDesk, ExchangePolicy
 from noria.serve.help_desk.ticket import MARK
+from noria.serve.help_desk.waiting import still_waiting
 from noria.serve.sessions.deflection import RETURN_MS
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ def follow(journal: Journal, at: AccountDesk, policy: ExchangePolicy, now_ms: Ca
     """
     account, reading, outbox = at.account, journal.desk_reading, journal.outbox
     now = now_ms()
+    if (waiting := still_waiting(journal, account, now)) is not None:
+        return waiting
     ours, rung = outbox.followed(account), reading.rung(account)
     cursor = reading.cursor(account, STREAM) or at.desk.since(_begin_ms(ours, now))
     changed = {name for name in rung if name in ours}

@@ -77,6 +77,9 @@ class Outbox:
         """Calls that went out before a time and of which nothing was heard are lost: whoever made them is dead."""
         lost = and_(DELIVERIES.c.account == account, DELIVERIES.c.state == "sending", DELIVERIES.c.sent_ms < before_ms)
         known = {"state": "unknown", "reason": "lost", "due_ms": due_ms, "changed_ms": now_ms, "looks": 0}
+        with reading(self._engine) as connection:
+            if connection.execute(select(DELIVERIES.c.hand_over_id).where(lost).limit(1)).first() is None:
+                return 0
         with writing(self._engine) as connection:
             return connection.execute(update(DELIVERIES).where(lost).values(known)).rowcount
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine, and_, delete, select
+from sqlalchemy import Engine, and_, delete, select, update
 
 from noria.records import SMALL_TALK
 from noria.stores.journal.access.schema import SESSIONS
@@ -55,6 +55,18 @@ class DeskReading:
                 index_elements=["account", "stream"], set_={"due_ms": next_ms}, where=only
             )
             return bool(connection.execute(insert).rowcount == 1)
+
+    def due_ms(self) -> dict[tuple[str, str], int]:
+        """(account, stream) → not to be read before; those never read are not there."""
+        query = select(DESK_STREAMS.c.account, DESK_STREAMS.c.stream, DESK_STREAMS.c.due_ms)
+        with reading(self._engine) as connection:
+            return {(row.account, row.stream): row.due_ms for row in connection.execute(query)}
+
+    def hurry(self, account: str, stream: str, time_ms: int) -> None:
+        """A stream is to be read no later than at a time."""
+        late = and_(DESK_STREAMS.c.account == account, DESK_STREAMS.c.stream == stream, DESK_STREAMS.c.due_ms > time_ms)
+        with writing(self._engine) as connection:
+            connection.execute(update(DESK_STREAMS).where(late).values(due_ms=time_ms))
 
     def hold(self, account: str, until_ms: int) -> None:
         """No call to the account's desk before a time: the desk asked to wait."""
