@@ -93,8 +93,9 @@ def test_the_ticket_is_found_however_it_is_told(said, number):
 
 ODD = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.sampled_from(["ticket_id", "id", "x", ""]), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["ticket_id", "id", "x", ""]), inner, max_size=3)
+    ),
     max_leaves=12,
 )
 
