@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from tests.house import open_stores
 from tests.serve.help_desk.made_up_exchange import NOW, asked, conversation, desk_on
 
 from noria.connect.files_desk import FilesDesk
 from noria.records.access import AuditEntry
 from noria.records.redaction import RECOGNISERS, redact
+from noria.serve.erasure import erase_requester
 from noria.serve.help_desk import AccountDesk, ExchangePolicy, deliver, ticket_of
 from noria.serve.help_desk.ticket import MOST_TURNS, mark_of
 
@@ -194,6 +196,21 @@ def test_what_was_erased_is_not_sent(journal, fake, clock, round_of):
     assert state(journal, waiting) == ("refused", "erased")
     assert state(journal, lost) == ("unknown", "erased")
     assert fake.calls("POST") == 0
+
+
+def test_an_erasure_names_the_tickets_that_hold_the_same(tmp_path, clock, fake, at):
+    stores = open_stores(tmp_path / "home")
+    made, lost = conversation(stores.journal, "s1"), conversation(stores.journal, "s2")
+    conversation(stores.journal, "s3", requester="bob@made-up.example")
+    fake.faults.plan("error", "POST /tickets$")
+    deliver(stores.journal, at, POLICY, clock, limit=1)
+    deliver(stores.journal, at, POLICY, clock)
+    entry = AuditEntry("a1", 1, "root", "erase", "acme", "x")
+    told = " ".join(erase_requester(stores, "acme", "ann@made-up.example", entry).warnings)
+    assert "2 tickets at the help desk of acme" in told
+    assert f"hand-over {made.hand_over_id}" in told
+    assert stores.journal.outbox.delivery(lost.hand_over_id).ticket_id in told
+    stores.close()
 
 
 def test_old_ones_that_were_never_tried_are_left_to_a_person(journal, fake, clock, round_of):

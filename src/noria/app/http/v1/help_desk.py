@@ -35,7 +35,7 @@ class RungReply(BaseModel):
 
 @router.post("/help-desk/{account}", status_code=202, responses={401: PROBLEM, 413: PROBLEM, 429: PROBLEM})
 async def ring(account: Name, request: Request, house: TheHouse) -> RungReply:
-    """A webhook of the account's help desk; its secret comes as `X-Noria-Secret`, or as the password of basic auth.
+    """A webhook of the account's help desk. It needs no key but its secret, as `X-Noria-Secret` or by basic auth.
 
     Any JSON that holds a ticket's number will do. What else it says is not believed: the ticket is read again.
     """

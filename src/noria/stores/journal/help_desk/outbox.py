@@ -96,6 +96,15 @@ class Outbox:
             rows = fetch(connection, DELIVERIES, DELIVERIES.c.ticket_id, ticket_ids)
         return {row["ticket_id"] for row in rows if row["account"] == account and row["ticket_id"]}
 
+    def tickets_of(self, account: str, requester: str) -> list[str]:
+        """Tickets that were, or may have been, made of what a requester said: ids, or the hand-over's where unknown."""
+        whose = and_(HAND_OVERS.c.account == account, HAND_OVERS.c.requester == requester)
+        query = select(DELIVERIES.c.ticket_id, DELIVERIES.c.hand_over_id).select_from(_JOINED)
+        query = query.where(whose, DELIVERIES.c.state.in_(("sending", "unknown", "delivered")))
+        with reading(self._engine) as connection:
+            rows = connection.execute(query.order_by(DELIVERIES.c.hand_over_id)).all()
+        return [row.ticket_id or f"hand-over {row.hand_over_id}" for row in rows]
+
     def in_state(self, account: str, state: DeliveryState, limit: int = 100) -> list[Outgoing]:
         """Hand-overs of an account in a state, oldest first."""
         check_one_of("the state of a delivery", state, DELIVERY_STATES)
