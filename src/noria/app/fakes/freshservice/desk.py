@@ -29,6 +29,7 @@ _LISTS = {
     "/solutions/categories": "categories", "/solutions/folders": "folders", "/solutions/articles": "articles",
     "/service_catalog/items": "service_items",
 }  # fmt: skip
+_SETTLED = (4, 5)
 _MONTH_MS = 30 * 86_400_000
 
 
@@ -174,7 +175,10 @@ class Desk:
             ticket.update(deleted=True, updated_at=stamp(self._now_ms()))
             return 204, None
         if method == "PUT":
-            ticket.update(body, updated_at=stamp(self._now_ms()))
+            now = stamp(self._now_ms())
+            if body.get("status") in _SETTLED and ticket.get("status") not in _SETTLED:
+                ticket["stats"].update(resolved_at=now)
+            ticket.update(body, updated_at=now)
         return 200, {"ticket": ticket}
 
     def say(self, number: int, body: Record, *, public: bool) -> Record:
