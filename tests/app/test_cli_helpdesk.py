@@ -177,6 +177,17 @@ def test_what_is_unknown_is_settled_by_a_person(home, command):
     stores.close()
 
 
+def test_old_ones_are_told_and_sent_only_on_demand(home, command):
+    (home / "noria.toml").write_text('[help_desk]\naccounts.acme = { kind = "files" }\n')
+    stores = open_stores(home)
+    conversation(stores.journal, "s1")  # of October 2025
+    stores.close()
+    assert "1 wait for longer than oldest_hours" in command("status")
+    assert "nothing to do" in command("deliver")
+    assert "1 delivered" in command("deliver", "--old")
+    assert "oldest_hours" not in command("status")
+
+
 def test_a_home_without_help_desks_says_where_to_write_them(command):
     assert "noria.toml" in command("deliver", code=2)
     assert "No account has a help desk" in command("status")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from tests.house import ARTICLES, open_stores
+from tests.app.live_house import go_live
+from tests.house import ARTICLES, examples, open_stores
 from tests.serve.help_desk.made_up_exchange import NOW
 
-from noria.records import DAY_MS, Article
+from noria.records import DAY_MS, Article, Query
+from noria.serve import Service
 from noria.serve.help_desk import AccountDesk, ExchangePolicy, pull_articles
 
 POLICY = ExchangePolicy()
@@ -97,3 +99,20 @@ def test_after_a_week_everything_is_read_anew_and_what_strayed_in_leaves(stores,
 def test_a_missing_table_is_made(stores, at):
     pull_articles(stores, at, POLICY, "fresh", now_ms=NOW)
     assert len(stores.lake.articles("fresh")[1]) == 12
+
+
+def test_a_live_agent_answers_with_what_was_pulled_also_after_a_new_release(tmp_path):
+    stores = open_stores(tmp_path / "home")
+    go_live(stores, examples())
+    service = Service(stores, lambda: 0.0)
+    new = Article("acme:1", "VPN gateway", "Restart the vpn tunnel.", ("vpn",), account="acme")
+    service.stock([new])
+    assert [a.article_id for a in service.articles("acme", ())] == ["acme:1"]
+    assert service.articles("birch", ()) == []
+    go_live(stores, examples(("vpn", "printer", "password", "phone")), time_ms=2)
+    assert service.refresh()
+    assert service.article("acme:1") == new
+    asked = service.ask(Query("q", "acme", "s", "my vpn does not work", 1), "p1").result()
+    assert [a.article_id for a in asked.answer.articles] == ["acme:1"]
+    service.close()
+    stores.close()

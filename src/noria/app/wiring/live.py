@@ -121,14 +121,18 @@ class LiveHouse:
         """Does what is due at the help desks, and answers with the articles that came."""
         if not self.help_desks:
             return False
+        self._restock()  # first what others pulled: a server that starts shows nothing that was withdrawn
         for receipt in self.help_desks.round():
             for warning in receipt.warnings:
                 _log.warning("help desk: %s", warning)
+        self._restock()
+        return True
+
+    def _restock(self) -> None:
         if (fresh := self.help_desks.stocked(self._stock)) is not None:
             self._stock, articles = fresh
             self.service.stock(articles)
             _log.info("%s articles of %s", len(articles), self._stock)
-        return True
 
     def _redacts(self, account: str) -> bool:
         return self.keyring.rules(account).redact

@@ -32,10 +32,15 @@ def help_desk() -> None:
 @click.pass_context
 def status(ctx: click.Context, account: str | None, home: str | None, as_json: bool) -> None:
     """Show the hand-overs of each account by state, and those that need a person."""
+    from noria.app.wiring import now_ms
+
     with opened(ctx, home) as (place, stores):
         desks = _desks(place, stores)
         counts = stores.journal.outbox.counts()
         names = [account] if account else sorted({*desks.settings.accounts, *counts})
+        oldest_ms = now_ms() - round(desks.settings.policy.oldest_hours * 3_600_000)
+        waiting = [one for name in names for one in stores.journal.outbox.in_state(name, "pending", 1_000)]
+        old = [one for one in waiting if one.delivery is None and one.hand_over.time_ms < oldest_ms]
         stuck = [
             one
             for name in names
@@ -52,18 +57,25 @@ def status(ctx: click.Context, account: str | None, home: str | None, as_json: b
         assert kept is not None  # noqa: S101 - a state was asked for
         head = f"{kept.state} ({_REASONS.get(kept.reason, kept.reason)}): {one.hand_over.hand_over_id}"
         lines.append(f"{head}, asked {when(one.hand_over.time_ms)} UTC, sent {kept.sends} times")
-    result = {"accounts": {name: counts.get(name, {}) for name in names}, "stuck": [one.delivery for one in stuck]}
+    if old:
+        lines.append(f"{len(old)} wait for longer than oldest_hours: send them with 'noria help-desk deliver --old'.")
+    result = {
+        "accounts": {name: counts.get(name, {}) for name in names},
+        "stuck": [one.delivery for one in stuck],
+        "old": [one.hand_over.hand_over_id for one in old],
+    }
     show(result, as_json=as_json, text="\n".join(lines))
 
 
 @help_desk.command()
 @one_account
+@click.option("--old", is_flag=True, help="Also those that waited for longer than oldest_hours.")
 @home_options
 @click.pass_context
-def deliver(ctx: click.Context, account: str | None, home: str | None, as_json: bool) -> None:
+def deliver(ctx: click.Context, account: str | None, old: bool, home: str | None, as_json: bool) -> None:
     """Send hand-overs that wait; look for those whose call was lost."""
     with opened(ctx, home) as (place, stores), closing(_desks(place, stores)) as desks:
-        receipts = [desks.deliver(name) for name in _which(desks, account)]
+        receipts = [desks.deliver(name, old=old) for name in _which(desks, account)]
     _tell(receipts, as_json=as_json)
 
 

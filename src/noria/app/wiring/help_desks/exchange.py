@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 
 from noria.app.home import Home
 from noria.app.settings import help_desk
@@ -18,6 +19,7 @@ from noria.stores import Stores
 
 _ARTICLES = "help_desk.articles"
 _HURRY_MS = 5_000
+_ANY_HOURS = 1e6
 
 
 class HelpDesks:
@@ -51,8 +53,9 @@ class HelpDesks:
             self._opened[account] = AccountDesk(account, opened, how.requester)
         return self._opened[account]
 
-    def deliver(self, account: str) -> Receipt:
-        """Sends the hand-overs of an account that are due."""
+    def deliver(self, account: str, *, old: bool = False) -> Receipt:
+        """Sends the hand-overs of an account that are due; with `old` also those that are left to a person."""
+        policy = replace(self.settings.policy, oldest_hours=_ANY_HOURS) if old else self.settings.policy
         rules = {rule.account: rule.redact for rule in self._stores.journal.access.rules()}
 
         def keep(text: str) -> str:
@@ -60,7 +63,7 @@ class HelpDesks:
 
         return self._told(
             account,
-            lambda at: deliver(self._stores.journal, at, self.settings.policy, self._now_ms, keep=keep),
+            lambda at: deliver(self._stores.journal, at, policy, self._now_ms, keep=keep),
         )
 
     def follow(self, account: str) -> Receipt:
