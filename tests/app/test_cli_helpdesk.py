@@ -168,7 +168,7 @@ def test_what_is_unknown_is_settled_by_a_person(home, command):
     assert "look at the desk, then settle it" in command("status")
     command("settle", made.hand_over_id, code=2)
     command("settle", "nobody", "--drop", code=2)
-    told = json.loads(command("settle", made.hand_over_id, "--ticket", "77", "--json"))
+    (told,) = json.loads(command("settle", made.hand_over_id, "--ticket", "77", "--json"))
     assert told["state"] == "delivered"
     assert [(event.kind, event.value) for event in stores.journal.feedback_of("p-acme-s1")] == [
         ("ticket_created", "77")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import httpx
 import pytest
 from tests.connect.help_desk_contract import NOW, TICKET, HelpDeskContract, rows_of
 
@@ -13,7 +14,7 @@ from noria.connect.files_desk import FilesDesk
 from noria.connect.files_desk.log import add, standing
 from noria.connect.freshservice import FreshserviceClient, FreshserviceDesk
 from noria.errors import OutsideError
-from noria.ports.help_desk import NewTicket
+from noria.ports.help_desk import NewTicket, NotAllowed, Refused
 
 CODES = {"open": 2, "pending": 3, "resolved": 4, "closed": 5}
 
@@ -75,6 +76,26 @@ class TestFreshservice(HelpDeskContract):
         assert made["custom_fields"] == {"noria_id": "noria-h1"}
         made.update(tags=[], description="taken out by a person")
         assert desk.find(TICKET, NOW - 60_000) == number
+
+    def test_fields_that_the_form_demands_go_along(self, fake):
+        client = FreshserviceClient("https://made-up.example", "key", transport=in_process(fake))
+        more = {"type": "Incident", "tags": ["bot"], "custom_fields": {"site": "web"}}
+        FreshserviceDesk(client, mark_field="noria_id", fields=more).create(TICKET)
+        made = fake.desk.all("tickets")[-1]
+        assert (made["tags"], made["custom_fields"]) == (["noria-h1", "bot"], {"site": "web", "noria_id": "noria-h1"})
+
+    def test_what_is_wrong_with_a_body_is_told_without_its_content(self, fake, desk):
+        client = FreshserviceClient("https://made-up.example", "key", transport=in_process(fake))
+        with pytest.raises(Refused) as error:
+            FreshserviceDesk(client, fields={"colour": "red"}).create(TICKET)
+        assert error.value.faults == "colour invalid_field"
+
+    @pytest.mark.parametrize("status", [301, 402, 404, 405])
+    def test_a_wrong_address_refuses_no_single_ticket(self, status):
+        answer = httpx.MockTransport(lambda request: httpx.Response(status, json={}, headers={"Location": "/x"}))
+        client = FreshserviceClient("https://made-up.example", "key", transport=answer)
+        with pytest.raises(NotAllowed, match="own address"):
+            FreshserviceDesk(client).create(TICKET)
 
 
 class PeopleAtFiles:

@@ -108,6 +108,27 @@ def test_a_stream_is_read_by_one_at_a_time_and_not_before_it_is_due(journal):
     assert reading.take_turn("acme", "tickets", 200, 300)
 
 
+def test_a_stream_can_be_hurried_but_not_put_off(journal):
+    reading = journal.desk_reading
+    reading.hurry("acme", "tickets", 50)
+    assert reading.due_ms() == {}
+    reading.take_turn("acme", "tickets", 100, 900)
+    reading.hurry("acme", "tickets", 300)
+    reading.hurry("acme", "tickets", 500)
+    reading.hurry("birch", "tickets", 1)
+    assert reading.due_ms() == {("acme", "tickets"): 300}
+
+
+def test_the_tickets_of_a_requester_are_named_also_where_only_the_hand_over_is_known(handed):
+    handed.write([hand_over("h2"), hand_over("h3", account="birch"), hand_over("h4")])
+    sent = handed.outbox.claim(hand_over("h1"), "p1", NOW)
+    handed.outbox.move(sent, replace(sent, state="delivered", ticket_id="7"))
+    handed.outbox.claim(hand_over("h2"), "p1", NOW)
+    handed.outbox.claim(hand_over("h3", account="birch"), "", NOW)
+    assert handed.outbox.tickets_of("acme", "ann@acme.example") == ["7", "hand-over h2"]
+    assert handed.outbox.tickets_of("acme", "bob@acme.example") == []
+
+
 def test_cursors_and_waits_are_kept_apart(journal):
     reading = journal.desk_reading
     assert (reading.cursor("acme", "tickets"), reading.whole_ms("acme", "tickets")) == ("", 0)

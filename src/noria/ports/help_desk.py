@@ -82,14 +82,15 @@ class UnknownOutcome(OutsideError):
 
 
 class Refused(OutsideError):
-    """The desk understood and said no: the same call will be refused again."""
+    """The desk understood and said no: the same call will be refused again. `faults`: fields and codes, no content."""
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, faults: str = "") -> None:
+        self.faults = faults
         super().__init__(message, retry_helps=False)
 
 
 class NotAllowed(Refused):
-    """The desk does not take our key, or the key lacks a right: whatever is asked, until somebody sets it right."""
+    """The desk takes nothing from us (its address, our key or its rights): until somebody sets it right."""
 
 
 class Later(OutsideError):

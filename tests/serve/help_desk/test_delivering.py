@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from itertools import count
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.house import open_stores
-from tests.serve.help_desk.made_up_exchange import NOW, asked, conversation, desk_on
+from tests.serve.help_desk.made_up_exchange import NOW, Clock, asked, conversation, desk_on, new_fake
 
 from noria.connect.files_desk import FilesDesk
 from noria.records.access import AuditEntry
@@ -12,6 +18,7 @@ from noria.records.redaction import RECOGNISERS, redact
 from noria.serve.erasure import erase_requester
 from noria.serve.help_desk import AccountDesk, ExchangePolicy, deliver, ticket_of
 from noria.serve.help_desk.ticket import MOST_TURNS, mark_of
+from noria.stores.journal import Journal
 
 POLICY = ExchangePolicy()
 
@@ -163,7 +170,7 @@ def test_what_the_desk_refuses_is_not_sent_again(journal, fake, clock, round_of)
     assert round_of() == {"refused": 1}
     clock.pass_minutes(100)
     assert round_of() == {}
-    assert state(journal, made) == ("refused", "refused")
+    assert state(journal, made) == ("refused", "email invalid_value")
 
 
 def refusal():
@@ -232,6 +239,70 @@ def test_a_transcript_is_cut_and_cleaned_before_it_goes():
     assert "bob@" not in ticket.text + ticket.subject
     assert "7946" not in ticket.text
     assert ticket.requester == "ann@made-up.example"
+
+
+def test_of_many_that_deliver_at_once_each_hand_over_is_sent_by_one(journal, fake, clock, at):
+    for n in range(24):
+        conversation(journal, f"s{n}")
+    with ThreadPoolExecutor(4) as pool:
+        receipts = list(pool.map(lambda _: deliver(journal, at, POLICY, clock), range(4)))
+    assert sum(receipt.counts["delivered"] for receipt in receipts) == 24
+    assert len({mark for ticket in tickets(fake) for mark in ticket["tags"]}) == len(tickets(fake)) == 24
+
+
+class Died(BaseException):
+    """The process ends here, as far as the journal can tell."""
+
+
+class Deadly:
+    """A desk on which whoever sends may die before or after the ticket is made."""
+
+    def __init__(self, desk, deaths):
+        self.desk, self.deaths = desk, deaths
+
+    def create(self, ticket):
+        death = next(self.deaths, "")
+        if death == "before":
+            raise Died
+        number = self.desk.create(ticket)
+        if death == "after":
+            raise Died
+        return number
+
+    def find(self, ticket, since_ms):
+        return self.desk.find(ticket, since_ms)
+
+
+FAULTS = st.sampled_from(["", "", "lost_reply", "cut", "error", "timeout", "rate_limited", "before", "after"])
+
+
+@pytest.fixture(scope="module")
+def shared_journal(tmp_path_factory):
+    opened = Journal.open(f"sqlite:///{tmp_path_factory.mktemp('shared')}/journal.db")
+    yield opened
+    opened.close()
+
+
+accounts = (f"account{n}" for n in count())
+
+
+@given(faults=st.lists(FAULTS, max_size=8), n=st.integers(1, 3))
+@settings(max_examples=20)
+def test_whatever_fails_in_whatever_order_no_hand_over_is_two_tickets_and_none_is_lost(shared_journal, faults, n):
+    journal, clock, account = shared_journal, Clock(), next(accounts)
+    made = [conversation(journal, f"s{i}", account) for i in range(n)]
+    fake = new_fake(clock)
+    at = AccountDesk(account, Deadly(desk_on(fake), iter(faults)))
+    for fault in faults:
+        if fault not in {"", "before", "after"}:
+            fake.faults.plan(fault, "POST /tickets$", retry_after="200")
+    for _ in range(4 * len(faults) + 4):
+        with suppress(Died):
+            deliver(journal, at, ExchangePolicy(most_sends=99), clock)
+        clock.pass_minutes(11)
+    states = [journal.outbox.delivery(one.hand_over_id) for one in made]
+    assert [one.state for one in states] == ["delivered"] * n
+    assert sorted(one.ticket_id for one in states) == sorted(str(ticket["id"]) for ticket in tickets(fake))
 
 
 def test_files_take_hand_overs_as_well(journal, tmp_path, clock, round_of):

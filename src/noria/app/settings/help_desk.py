@@ -24,8 +24,10 @@ class DeskSettings:
     kind: one of `HELP_DESKS`. url: "https://example.freshservice.com". key_env: the variable with the API key. share:
     of the desk's calls a minute that reading may use. requester: an e-mail address in whose name tickets are made where
     the person is not known to the desk. private_notes: whether private notes are read, too. mark_field: a custom field
-    of tickets that takes our mark, beside the tag. webhook_env: the variable with the secret of the webhook; "" = there
-    is none. folder: of the desk of files; relative to the home, "" = `help-desk/ACCOUNT`.
+    of tickets that takes our mark, beside the tag. fields: more fields of new tickets, such as those that the form of
+    the account demands, e.g. { category = "IT", custom_fields = { site = "web" } }. webhook_env: the variable with the
+    secret of the webhook; "" = there is none. folder: of the desk of files; relative to the home, "" =
+    `help-desk/ACCOUNT`.
     """
 
     kind: str = "files"
@@ -35,6 +37,7 @@ class DeskSettings:
     requester: str = ""
     private_notes: bool = False
     mark_field: str = ""
+    fields: Mapping[str, Any] = field(default_factory=dict)
     webhook_env: str = ""
     folder: str = ""
 

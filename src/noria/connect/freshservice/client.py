@@ -17,6 +17,7 @@ from noria.ports.help_desk import Later, NotAllowed, Refused, UnknownOutcome
 PAGE = 100
 LONGEST_WAIT_S = 90.0
 _TRIES = 6
+_ABOUT_THE_BODY = frozenset({400, 409, 413, 422})
 
 
 class GoneError(Refused):
@@ -134,7 +135,9 @@ class FreshserviceClient:
             return NotAllowed(f"{said}: the agent of this API key lacks the right. Give its role the right to it.")
         if code == httpx.codes.NOT_FOUND:
             return GoneError(f"{said}: there is no such thing.")
-        return Refused(f"{said}: {_detail(reply)}")
+        if code in _ABOUT_THE_BODY:
+            return Refused(f"{said}: {_detail(reply)}", _faults(reply))
+        return NotAllowed(f"{said}, which it should not. Is {self.url} the account's own address, and is it active?")
 
     def _pace(self, reply: httpx.Response) -> None:
         """Slows reading down once the account has less left than the part that is not ours."""
@@ -174,11 +177,21 @@ def _number(text: str | None) -> int:
 
 def _detail(reply: httpx.Response) -> str:
     """The single faults of a validation error, or what was said, in at most 300 characters."""
+    said = _said(reply)
+    faults = [f"{e.get('field')}: {e.get('message')}" for e in said.get("errors") or [] if isinstance(e, Mapping)]
+    told = said.get("description") or said.get("message") or said or reply.reason_phrase or "no explanation"
+    return ("; ".join(faults) or str(told))[:300]
+
+
+def _faults(reply: httpx.Response) -> str:
+    """Fields and codes of a validation error, in at most 100 characters."""
+    faults = [e for e in _said(reply).get("errors") or [] if isinstance(e, Mapping)]
+    return ", ".join(f"{e.get('field')} {e.get('code')}" for e in faults)[:100]
+
+
+def _said(reply: httpx.Response) -> Mapping[str, Any]:
     try:
         said = reply.json()
     except ValueError:
-        return reply.reason_phrase or "no explanation"
-    if not isinstance(said, Mapping):
-        return "no explanation"
-    faults = [f"{e.get('field')}: {e.get('message')}" for e in said.get("errors") or [] if isinstance(e, Mapping)]
-    return ("; ".join(faults) or str(said.get("description") or said.get("message") or said))[:300]
+        return {}
+    return said if isinstance(said, Mapping) else {}

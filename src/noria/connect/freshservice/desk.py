@@ -12,7 +12,7 @@ from noria.connect.freshservice import rows
 from noria.connect.freshservice.client import FreshserviceClient, GoneError
 from noria.connect.freshservice.text import plain_text
 from noria.errors import NotFound, OutsideError
-from noria.ports.help_desk import Batch, Later, NewTicket, Progress, Refused, Row, Stream
+from noria.ports.help_desk import Batch, Later, NewTicket, NotAllowed, Progress, Refused, Row, Stream
 
 OVERLAP_MS = 300_000
 """Read again before each cursor: rows move between pages while people work."""
@@ -30,10 +30,19 @@ class FreshserviceDesk:
         client: the calls.
         private_notes: whether private notes come with the conversations; they do not unless the account opted in.
         mark_field: a custom field of tickets that takes the mark as well; "" = none.
+        fields: more fields of new tickets, such as those that the account's form demands.
     """
 
-    def __init__(self, client: FreshserviceClient, *, private_notes: bool = False, mark_field: str = "") -> None:
+    def __init__(
+        self,
+        client: FreshserviceClient,
+        *,
+        private_notes: bool = False,
+        mark_field: str = "",
+        fields: Mapping[str, Any] | None = None,
+    ) -> None:
         self._client, self._private_notes, self._mark_field = client, private_notes, mark_field
+        self._fields = dict(fields or {})
         self._source: int | None = None
 
     def pull(self, stream: Stream, cursor: str = "") -> Iterator[Batch]:
@@ -52,17 +61,22 @@ class FreshserviceDesk:
     def create(self, ticket: NewTicket) -> str:
         """See `HelpDesk.create`."""
         text = html.escape(ticket.text).replace("\n", "<br>")
-        body = {
+        body: dict[str, Any] = {
             "subject": ticket.subject,
             "description": f"{text}<br><br>{html.escape(ticket.mark)}",
             **_person(ticket.requester),
             "status": _OPEN,
             "priority": _LOW,
             "source": self._offered_source(),
-            "tags": [ticket.mark, *ticket.tags],
-            **({"custom_fields": {self._mark_field: ticket.mark}} if self._mark_field else {}),
+            **self._fields,
+            "tags": [ticket.mark, *ticket.tags, *self._fields.get("tags", ())],
         }
-        return str(self._client.post("tickets", body)["ticket"]["id"])
+        if self._mark_field:
+            body["custom_fields"] = {**self._fields.get("custom_fields", {}), self._mark_field: ticket.mark}
+        try:
+            return str(self._client.post("tickets", body)["ticket"]["id"])
+        except GoneError as error:
+            raise NotAllowed(f"{error} Is it the account's own address?") from None
 
     def find(self, ticket: NewTicket, since_ms: int) -> str | None:
         """See `HelpDesk.find`."""

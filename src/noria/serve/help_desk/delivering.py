@@ -122,7 +122,7 @@ class _Round:
             raise
         except Refused as error:
             self._warnings.append(f"{claimed.hand_over_id}: {error}")
-            self._move(claimed, replace(claimed, state="refused", reason="refused"))
+            self._move(claimed, replace(claimed, state="refused", reason=error.faults or "refused"))
             return "refused"
         return self._there(claimed, number, "delivered")
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from noria.app.home import Home
     from noria.app.wiring.help_desks import HelpDesks
     from noria.records import Receipt
+    from noria.records.help_desk import Delivery
     from noria.stores import Stores
 
 one_account = click.option("--account", metavar="NAME", help="Only this account; default: all that have a help desk.")
@@ -105,40 +106,53 @@ def check(ctx: click.Context, account: str | None, home: str | None, as_json: bo
 
 
 @help_desk.command()
-@click.argument("hand_over_id")
+@click.argument("hand_over_ids", nargs=-1, required=True)
 @click.option("--ticket", metavar="ID", help="It is this ticket at the desk.")
 @click.option("--again", is_flag=True, help="It is not there: send it again.")
 @click.option("--drop", is_flag=True, help="It is not to be sent.")
 @home_options
 @click.pass_context
 def settle(
-    ctx: click.Context, hand_over_id: str, ticket: str | None, again: bool, drop: bool, home: str | None, as_json: bool
+    ctx: click.Context,
+    hand_over_ids: tuple[str, ...],
+    ticket: str | None,
+    again: bool,
+    drop: bool,
+    home: str | None,
+    as_json: bool,
 ) -> None:
-    """Say what became of a hand-over that is unknown or refused, after a look at the desk."""
+    """Say what became of hand-overs that are unknown or refused, after a look at the desk."""
+    if [bool(ticket), again, drop].count(True) != 1:
+        raise UsageError("say one of --ticket ID, --again and --drop.")
+    if ticket and len(hand_over_ids) > 1:
+        raise UsageError(f"{len(hand_over_ids)} hand-overs cannot be one ticket: settle them one by one.")
+    with opened(ctx, home) as (_, stores):
+        settled = [_settle(stores, name, ticket, again=again) for name in hand_over_ids]
+    show(settled, as_json=as_json, text="\n".join(f"{one.hand_over_id} is {one.state}." for one in settled))
+
+
+def _settle(stores: Stores, hand_over_id: str, ticket: str | None, *, again: bool) -> Delivery:
     from noria.app.wiring import new_id, now_ms
     from noria.records.access import AuditEntry
     from noria.serve.help_desk.delivering import created
 
-    if [bool(ticket), again, drop].count(True) != 1:
-        raise UsageError("say one of --ticket ID, --again and --drop.")
-    with opened(ctx, home) as (_, stores):
-        outbox, now = stores.journal.outbox, now_ms()
-        before = outbox.delivery(hand_over_id)
-        if before is None:
-            raise NotFound("tried hand-over", hand_over_id, next_step="See 'noria help-desk status'.")
-        if before.state not in {"unknown", "refused"}:
-            raise StateError(f"{hand_over_id} is {before.state}: there is nothing to settle.")
-        after = replace(before, changed_ms=now, due_ms=0, looks=0, reason="")
-        if ticket:
-            after = replace(after, state="delivered", ticket_id=ticket, status="open")
-        else:
-            after = replace(after, state="pending") if again else replace(after, state="refused", reason="dropped")
-        if not outbox.move(before, after, created(after, now) if ticket else []):
-            raise StateError(f"{hand_over_id} has just been changed by another; look again.")
-        entry = AuditEntry(new_id(), now, getpass.getuser(), "help_desk.settle", before.account, hand_over_id,
-                           {"state": after.state, "ticket": ticket or ""})  # fmt: skip
-        stores.journal.access.note(entry)
-    show(after, as_json=as_json, text=f"{hand_over_id} is {after.state}.")
+    outbox, now = stores.journal.outbox, now_ms()
+    before = outbox.delivery(hand_over_id)
+    if before is None:
+        raise NotFound("tried hand-over", hand_over_id, next_step="See 'noria help-desk status'.")
+    if before.state not in {"unknown", "refused"}:
+        raise StateError(f"{hand_over_id} is {before.state}: there is nothing to settle.")
+    after = replace(before, changed_ms=now, due_ms=0, looks=0, reason="")
+    if ticket:
+        after = replace(after, state="delivered", ticket_id=ticket, status="open")
+    else:
+        after = replace(after, state="pending") if again else replace(after, state="refused", reason="dropped")
+    if not outbox.move(before, after, created(after, now) if ticket else []):
+        raise StateError(f"{hand_over_id} has just been changed by another; look again.")
+    entry = AuditEntry(new_id(), now, getpass.getuser(), "help_desk.settle", before.account, hand_over_id,
+                       {"state": after.state, "ticket": ticket or ""})  # fmt: skip
+    stores.journal.access.note(entry)
+    return after
 
 
 @help_desk.command()

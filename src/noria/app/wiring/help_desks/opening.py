@@ -40,7 +40,7 @@ def open_help_desk(
         )
     client = FreshserviceClient(desk.url, key, key_name=desk.key_env, share=desk.share)
     closing.callback(client.close)
-    return FreshserviceDesk(client, private_notes=desk.private_notes, mark_field=desk.mark_field)
+    return FreshserviceDesk(client, private_notes=desk.private_notes, mark_field=desk.mark_field, fields=desk.fields)
 
 
 def secret_of(desk: DeskSettings) -> str:
