@@ -130,6 +130,7 @@ def test_a_server_brings_a_hand_over_to_the_desk_and_hears_what_becomes_of_it(ho
             return kinds if "agent_replied" in kinds else None
 
         assert until(said) == {"ticket_created", "agent_replied", "ticket_resolved"}
+        assert 'noria_hand_overs{state="unknown"} 0.0' in httpx.get(f"{up.url}/v1/metrics").text
     state = noria_json("help-desk", "status", home=home)
     assert state["accounts"]["acme"]["delivered"] == 1
     assert state["stuck"] == []

@@ -126,6 +126,7 @@ class LiveHouse:
             for warning in receipt.warnings:
                 _log.warning("help desk: %s", warning)
         self._restock()
+        self.metrics.handed(self.help_desks.states())
         return True
 
     def _restock(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -13,12 +14,13 @@ from noria.app.wiring.help_desks.opening import open_help_desk, secret_of
 from noria.errors import NoriaError, NotFound
 from noria.ports.help_desk import Later
 from noria.records import Article, Receipt
+from noria.records.help_desk import DELIVERY_STATES
 from noria.records.redaction import RECOGNISERS, redact
 from noria.serve.help_desk import AccountDesk, deliver, follow, pull_articles
 from noria.stores import Stores
 
 _ARTICLES = "help_desk.articles"
-_HURRY_MS = 5_000
+_HURRY_MS, _COUNT_MS = 5_000, 60_000
 _ANY_HOURS = 1e6
 
 
@@ -38,6 +40,8 @@ class HelpDesks:
         self.settings = help_desk(home.settings)
         self._opened: dict[str, AccountDesk] = {}
         self._delivered_ms: dict[str, int] = {}
+        self._states: dict[str, int] = {}
+        self._counted_ms = 0
         self._closing = ExitStack()
 
     def __bool__(self) -> bool:
@@ -124,6 +128,18 @@ class HelpDesks:
                 if due and reading.take_turn(account, stream, now, now + round(seconds * 1000)):
                     done.append(read(account))
         return done
+
+    def states(self) -> dict[str, int]:
+        """State → hand-overs, of all accounts with a desk; counted once a minute."""
+        now = self._now_ms()
+        if now - self._counted_ms >= _COUNT_MS:
+            self._counted_ms = now
+            counts = self._stores.journal.outbox.counts()
+            every: Counter[str] = Counter({str(state): 0 for state in DELIVERY_STATES})
+            for account in self.settings.accounts:
+                every.update(counts.get(account, {}))
+            self._states = dict(every)
+        return self._states
 
     def everything(self) -> list[Receipt]:
         """Sends, follows and reads articles at every desk once, due or not."""
