@@ -58,6 +58,14 @@ TEMPLATE = """\
 # monitor = "5 * * * *"      # looks for changes
 # lease_seconds = 60         # a worker that stands still for longer is taken for dead
 
+[help_desk]
+# accounts.acme = { kind = "freshservice", url = "https://acme.freshservice.com", key_env = "ACME_DESK_KEY" }
+# accounts.birch = { kind = "files" }   # plain files in help-desk/birch (docs/help-desk.md)
+# articles = "it"             # the table that their articles go into; default: that of the live release
+# deliver_every_s = 15        # how often the server sends hand-overs; 0 = not by itself
+# follow_every_s = 300        # how often it looks what became of tickets
+# articles_every_s = 3600     # how often it reads articles
+
 [stores]
 # journal = "postgresql+psycopg://…"   # default: SQLite in the home
 # tracker = "…"                        # default: MLflow on SQLite in the home
