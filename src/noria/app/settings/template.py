@@ -56,6 +56,7 @@ TEMPLATE = """\
 # turn = "0 3 * * *"         # a whole turn of the loop
 # gather = "*/15 * * * *"    # labels come in
 # monitor = "5 * * * *"      # looks for changes
+# help_desk = "*/5 * * * *"  # hand-overs, tickets and articles of help desks, where there are any
 # lease_seconds = 60         # a worker that stands still for longer is taken for dead
 
 [help_desk]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from noria import label, monitor
@@ -16,16 +16,16 @@ from noria.stores.journal.codec import Plain, receipt_json
 
 _log = logging.getLogger("noria.worker")
 
-Job = Callable[[House, int], Receipt]
+Job = Callable[[House, int], Sequence[Receipt]]
 """Something that is done in one step, which may be run again."""
 
 
-def _gather(house: House, _now_ms: int) -> Receipt:
-    return label.gather(house.stores, house.desk, house.policy.settling)
+def _gather(house: House, _now_ms: int) -> list[Receipt]:
+    return [label.gather(house.stores, house.desk, house.policy.settling)]
 
 
-def _monitor(house: House, now_ms: int) -> Receipt:
-    return monitor.check(house.stores, house.policy.alarm, until_ms=now_ms)[1]
+def _monitor(house: House, now_ms: int) -> list[Receipt]:
+    return [monitor.check(house.stores, house.policy.alarm, until_ms=now_ms)[1]]
 
 
 TURN = "turn"
@@ -74,9 +74,11 @@ def _turning(house: House) -> Work:
 def _one_step(house: House, kind: str, job: Job) -> Work:
     def work(now_ms: int, name: str, run: Run) -> None:
         def step() -> dict[str, Plain]:
-            return {"receipts": [receipt_json(job(house, now_ms))]}
+            return {"receipts": [receipt_json(receipt) for receipt in job(house, now_ms)]}
 
-        told = run(kind, step)["receipts"][0]
-        _log.info("%s: %s", name, ", ".join(f"{key} {value:g}" for key, value in told["counts"].items()))
+        for told in run(kind, step)["receipts"]:
+            _log.info("%s: %s", name, ", ".join(f"{key} {value:g}" for key, value in told["counts"].items()))
+            for warning in told["warnings"]:
+                _log.warning("%s: %s", name, warning)
 
     return work
