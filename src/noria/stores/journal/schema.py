@@ -203,6 +203,7 @@ FINDINGS = Table(
     Column("before", Double),
     Column("after", Double),
     Column("sentence", Text, nullable=False),
+    Column("details", JSON),
 )
 
 STATE = Table(
