@@ -60,7 +60,8 @@ def monitor(
     lines += [f"  {f.sentence}" for f in found]
     lines.append(f"The last {days} days: {whole.predictions} predictions, {whole.labels} labels of a known chance.")
     lines += [f"  {name:<12} {metric.sentence}" for name, metric in whole.metrics.items()]
-    result = {"days": quality, "findings": found, "new": [f.finding_id for f in new], "run_length": policy.run_length}
+    result = {"days": quality, "findings": found, "new": [f.finding_id for f in new]}
+    result |= {"false_alarms_a_year": policy.false_alarms_a_year}
     show(result | {"window": whole, "since_ms": since_ms}, as_json=as_json, text="\n".join(lines))
 
 

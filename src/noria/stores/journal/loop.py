@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, RowMapping, select
 
 from noria.records import Finding, Receipt, TurnReceipt
 from noria.stores.journal.codec import Plain, check_texts, figure, number, plain, restored
@@ -61,7 +61,7 @@ def _finding_row(finding: Finding) -> dict[str, Any]:
     return check_texts(f"finding {finding.finding_id!r}", row | {"details": plain(known)})
 
 
-def _finding(row: Mapping[str, Any]) -> Finding:
+def _finding(row: RowMapping) -> Finding:
     details = restored(row["details"] or {})
     details |= {"others": tuple(details["others"])} if "others" in details else {}
     kept = {name: row[name] for name in _PLAIN_COLUMNS}
