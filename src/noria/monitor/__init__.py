@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 from noria.monitor.alarm import AlarmPolicy, Watched, advance, placed_again
 from noria.monitor.production import QualityPolicy, window
 from noria.monitor.quality import by_day, day_of
+from noria.monitor.watching.meaning import look
 from noria.monitor.watching.placing import HOUR_MS
 from noria.monitor.watching.unlabelled import Mixes, watch
 from noria.records import DAY_MS, Finding, Receipt
 
 if TYPE_CHECKING:
+    from noria.agent.encoding import Encoder
     from noria.stores import Stores
 
 __all__ = ["AlarmPolicy", "QualityPolicy", "by_day", "check", "day_of", "window"]
@@ -22,11 +24,14 @@ _STATE = "monitor.alarm"
 _HISTORY_MS = 120 * DAY_MS
 
 
-def check(stores: Stores, policy: AlarmPolicy, *, until_ms: int) -> tuple[list[Finding], Receipt]:
+def check(
+    stores: Stores, policy: AlarmPolicy, *, until_ms: int, encoder: Encoder | None = None
+) -> tuple[list[Finding], Receipt]:
     """Looks for changes in all traffic until a time, by labels and without; stores and returns the new findings.
 
     What the detectors remember is kept, so that a turn takes only what came since the last one; a change of the policy
-    lets them begin again. Open findings are placed again with the new labels.
+    lets them begin again. Open findings are placed again with the new labels. Queries are watched for a change of
+    meaning where there is an encoder.
     """
     journal = stores.journal
     state, known = journal.get_state(_STATE) or {}, journal.findings()
@@ -43,6 +48,10 @@ def check(stores: Stores, policy: AlarmPolicy, *, until_ms: int) -> tuple[list[F
     streams = {name: policy.per_year(name) for name in ("confidence", "decisions", "text")}
     predictions = journal.predictions(mixes.seen_ms, hours_ms)
     looked, mixes = watch(predictions, mixes, streams, days=policy.baseline_days, until_ms=hours_ms)
+    if encoder is not None:
+        looked += look(
+            stores, encoder, per_year=policy.per_year("embeddings"), days=policy.baseline_days, until_ms=until_ms
+        )
     ids = {f.finding_id for f in known}
     fresh = [f for f in [*raised, *looked] if f.finding_id not in ids and (same or f.raised_ms > told_ms)]
     again = placed_again([*known, *fresh], judged, policy, queries, until_ms=until_ms)
