@@ -29,6 +29,7 @@ def train(
     experiment: str = "agent",
     clock: Callable[[], float],
     encoder: Encoder | None = None,
+    notes: Mapping[str, str] | None = None,
 ) -> tuple[Candidate, Agent]:
     """Trains on a version of an examples table, pins the data, keeps the bundle and tracks the run.
 
@@ -42,6 +43,7 @@ def train(
         experiment: the tracker's experiment.
         clock: seconds, for the training time.
         encoder: what makes vectors of texts; None = n-grams alone, of which the agent's `warnings` tell.
+        notes: further tags of the run, by which it is found.
 
     Raises:
         NotFound: no such table. UsageError: no such version. DataError: the examples cannot train an agent.
@@ -55,7 +57,10 @@ def train(
     seconds = clock() - started
     data = (examples_at, articles_at, float(sum(r.split != "test" for r in rows)))
     scores = score_rows(agent, [r for r in rows if r.split == "val"])
-    return keep(stores, agent, data, scores, seconds=seconds, time_ms=time_ms, code=code, experiment=experiment), agent
+    kept = keep(
+        stores, agent, data, scores, seconds=seconds, time_ms=time_ms, code=code, experiment=experiment, notes=notes
+    )
+    return kept, agent
 
 
 def keep(
@@ -68,6 +73,7 @@ def keep(
     time_ms: int,
     code: Mapping[str, str],
     experiment: str = "agent",
+    notes: Mapping[str, str] | None = None,
 ) -> Candidate:
     """Pins the data of an agent, keeps its bundle, tracks the run: it becomes a candidate.
 
@@ -80,6 +86,7 @@ def keep(
         time_ms: when.
         code: facts on the code, tracked with the run.
         experiment: the tracker's experiment.
+        notes: further tags of the run, by which it is found.
     """
     lake, recipe, (examples_at, articles_at, learnt) = stores.lake, agent.recipe, trained_on
     files = pack(agent)
@@ -95,6 +102,10 @@ def keep(
         data.append(("articles", articles_at, f"articles/{articles_at.name}"))
     for _, version, _ in data:
         lake.pin(version, f"experiment {tag}")
+
+    def candidate(run_id: str) -> Candidate:
+        return Candidate(tag, run_id, sha256, examples_at, articles_at, recipe.to_dict(), metrics, time_ms)
+
     run_id = stores.tracker.record(
         experiment=experiment,
         tag=tag,
@@ -109,19 +120,10 @@ def keep(
             "environment.json": json.dumps(environment_facts(), sort_keys=True, indent=1).encode() + b"\n",
         },
         time_ms=time_ms,
+        notes=notes,
+        candidate=candidate,
     )
-    candidate = Candidate(
-        tag=tag,
-        run_id=run_id,
-        bundle_sha256=sha256,
-        examples=examples_at,
-        articles=articles_at,
-        recipe=recipe.to_dict(),
-        metrics=metrics,
-        created_ms=time_ms,
-    )
-    stores.tracker.put_candidate(candidate)
-    return candidate
+    return candidate(run_id)
 
 
 def extend_examples(

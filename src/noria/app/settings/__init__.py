@@ -2,7 +2,14 @@
 
 from noria.app.settings.mapping import from_mapping
 from noria.app.settings.reading import DESKS, label_desk, loop_policy, read_settings
-from noria.app.settings.sections import EncoderChoice, LabelStudioSettings, ServeSettings, Settings, StoreSettings
+from noria.app.settings.sections import (
+    EncoderChoice,
+    LabelStudioSettings,
+    ServeSettings,
+    Settings,
+    StoreSettings,
+    WorkerSettings,
+)
 from noria.app.settings.template import TEMPLATE
 
 __all__ = [
@@ -13,6 +20,7 @@ __all__ = [
     "ServeSettings",
     "Settings",
     "StoreSettings",
+    "WorkerSettings",
     "from_mapping",
     "label_desk",
     "loop_policy",

@@ -52,6 +52,12 @@ TEMPLATE = """\
 # chat_a_minute = 60         # of one chat
 # answer_limit_ms = 2000     # an agent with an encoder that takes longer hands over
 
+[worker]                     # noria worker; cron expressions in UTC, "" = never
+# turn = "0 3 * * *"         # a whole turn of the loop
+# gather = "*/15 * * * *"    # labels come in
+# monitor = "5 * * * *"      # looks for changes
+# lease_seconds = 60         # a worker that stands still for longer is taken for dead
+
 [stores]
 # journal = "postgresql+psycopg://…"   # default: SQLite in the home
 # tracker = "…"                        # default: MLflow on SQLite in the home

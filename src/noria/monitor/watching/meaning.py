@@ -75,6 +75,8 @@ def look(stores: Stores, encoder: Encoder, *, per_year: float, days: int, until_
         "fingerprint": meaning.fingerprint, "began_ms": meaning.began_ms, "looked_ms": meaning.looked_ms,
         "known": meaning.known,
     }  # fmt: skip
+    # The finding first: whoever is killed in between tells it again under the same name.
+    journal.add_findings(found)
     journal.set_state(_STATE, kept)
     return found
 
