@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 ROWS, REFERENCE, DAYS, ACCOUNTS = 1_000_000, 100_000, 21, 50
-CLASSES, LABELLED, LATER, WINDOWS = 150, 30_000, 30_000, 7
+CLASSES, LABELLED, LATER, WINDOWS = 150, 29_900, 30_100, 7
 COLUMNS = ("confidence", "scope_score", "length", "decision")
 
 

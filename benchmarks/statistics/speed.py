@@ -82,7 +82,7 @@ def ask(python: str, name: str, accounts: int) -> dict[str, Any]:
         return {}
     environ = {**os.environ, "DO_NOT_TRACK": "1", "NML_DISABLE_USAGE_LOGGING": "1", "OMP_NUM_THREADS": "1"}
     command = [python, str(HERE / "peer_monitors.py"), name, str(accounts)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environ)
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environ)
     said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return said
 
