@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from noria.agent import Agent, Recipe, fit, pack
 from noria.agent.encoding import Encoder
+from noria.build.citations import citations_of, latest_citations
 from noria.build.evaluation import score_rows
 from noria.errors import DataError, Problem
 from noria.records import Candidate, DataVersion, Example
@@ -33,6 +34,8 @@ def train(
 ) -> tuple[Candidate, Agent]:
     """Trains on a version of an examples table, pins the data, keeps the bundle and tracks the run.
 
+    The ranking of articles learns from the citations table of the same name where there is one (see `citations`).
+
     Args:
         stores: lake, blobs and tracker.
         examples_ref: `NAME` or `NAME@VERSION`.
@@ -52,13 +55,23 @@ def train(
     examples_at, articles_at = lake.resolve("examples", examples_ref), _articles(stores, examples_ref, articles_ref)
     _, rows = lake.examples(examples_at.name, examples_at.version)
     articles = lake.articles(articles_at.name, articles_at.version)[1] if articles_at else []
+    cited_at = latest_citations(stores, examples_at.name) if articles_at else None
     started = clock()
-    agent = fit(rows, articles, recipe, encoder)
+    agent = fit(rows, articles, recipe, encoder, citations_of(stores, cited_at))
     seconds = clock() - started
     data = (examples_at, articles_at, float(sum(r.split != "test" for r in rows)))
     scores = score_rows(agent, [r for r in rows if r.split == "val"])
     kept = keep(
-        stores, agent, data, scores, seconds=seconds, time_ms=time_ms, code=code, experiment=experiment, notes=notes
+        stores,
+        agent,
+        data,
+        scores,
+        seconds=seconds,
+        time_ms=time_ms,
+        code=code,
+        experiment=experiment,
+        notes=notes,
+        cited=cited_at,
     )
     return kept, agent
 
@@ -74,6 +87,7 @@ def keep(
     code: Mapping[str, str],
     experiment: str = "agent",
     notes: Mapping[str, str] | None = None,
+    cited: DataVersion | None = None,
 ) -> Candidate:
     """Pins the data of an agent, keeps its bundle, tracks the run: it becomes a candidate.
 
@@ -87,6 +101,7 @@ def keep(
         code: facts on the code, tracked with the run.
         experiment: the tracker's experiment.
         notes: further tags of the run, by which it is found.
+        cited: the version of the citations that it learnt from.
     """
     lake, recipe, (examples_at, articles_at, learnt) = stores.lake, agent.recipe, trained_on
     files = pack(agent)
@@ -100,6 +115,8 @@ def keep(
     data: list[tuple[str, DataVersion, str]] = [("train", examples_at, f"examples/{examples_at.name}")]
     if articles_at:
         data.append(("articles", articles_at, f"articles/{articles_at.name}"))
+    if cited:
+        data.append(("citations", cited, f"{cited.kind}/{cited.name}"))
     for _, version, _ in data:
         lake.pin(version, f"experiment {tag}")
 

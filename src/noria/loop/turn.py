@@ -13,8 +13,10 @@ from functools import cached_property
 from typing import Any
 
 from noria import build, label, monitor, release
+from noria.build.citations import keep_citations
 from noria.errors import NoRelease, OutsideError
 from noria.loop.basket import grow
+from noria.loop.comparing import apart_rows, judged_again, wait_for_labels, waiting_for_labels
 from noria.loop.house import House
 from noria.loop.learning import learn_quickly
 from noria.loop.updating import look_for_topics, open_backlog, plan_turn, scope_of
@@ -53,12 +55,16 @@ def turn(house: House, *, now_ms: int, turn_id: str, run: Run = at_once) -> Turn
     lap = _Lap(house, now_ms, turn_id)
     done = [run("label.gather", lap.gather), run("monitor", lap.check), run("plan", lap.plan)]
     plan, verdict = done[-1], None
+    tag = plan["waited"]
     if plan["retrain"]:
         learnt = run("learn", lambda: lap.learn(plan))
         done.append(run("build", lambda: lap.build(plan, learnt)))
         tag = done[-1]["tag"]
+    if tag:
         verdict = run("release", lambda: lap.release(tag))
         done.append(verdict)
+        if verdict["kind"] == "hold" and house.policy.gate.compare_labels:
+            done.append(run("compare", lambda: lap.compare(tag)))
     done.append(run("label.send", lap.send))
     receipts = tuple(receipt_from(receipt) for step in done for receipt in step["receipts"])
     kind, live = (verdict["kind"], verdict["release"]) if verdict else (None, None)
@@ -100,9 +106,12 @@ class _Lap:
         return timer.told()
 
     def plan(self) -> dict[str, Plain]:
-        """What to learn, and from which version of the data."""
+        """What to learn, and from which version of the data; a candidate that waits for its labels goes first."""
         house, timer, live = self.house, _Timer(self.house.clock), self._live()
         plan = plan_turn(house, live, self._judged, now_ms=self.now_ms)
+        held = waiting_for_labels(house, self._judged, now_ms=self.now_ms)
+        if held is not None:
+            plan = replace(plan, retrain=False, reason=held.sentence, label_ids=(), new_intents=())
         looked = look_for_topics(house, live, now_ms=self.now_ms)
         if looked is not None:
             timer.add(looked)
@@ -112,6 +121,7 @@ class _Lap:
         base = house.stores.lake.resolve("examples", live.candidate.examples.name)
         return timer.told(
             retrain=plan.retrain,
+            waited=held.tag if held is not None and held.ready else "",
             reason=plan.reason,
             label_ids=list(plan.label_ids),
             new_intents=list(plan.new_intents),
@@ -131,6 +141,8 @@ class _Lap:
         note = {"source": "labels", "why": plan["reason"]}
         examples = build.extend_examples(stores, base.name, rows, note=note, time_ms=self.now_ms)
         grow(stores, examples, self._judged, time_ms=self.now_ms)
+        if live.candidate.articles is not None:
+            keep_citations(stores, base.name, self._judged, time_ms=self.now_ms)
         return timer.told(examples=version_json(examples), rows=[row.id for row in rows])
 
     def build(self, plan: Mapping[str, Any], learnt: Mapping[str, Any]) -> dict[str, Plain]:
@@ -154,7 +166,10 @@ class _Lap:
         if entry is None:
             fresh = fresh_rows(house, self._judged, candidate, self.now_ms)
             gate = house.policy.gate
-            verdict = house.judge(stores, candidate, fresh, gate, time_ms=self.now_ms, encoders=house.encoders)
+            apart = apart_rows(house, candidate, self._judged)
+            verdict = house.judge(
+                stores, candidate, fresh, gate, time_ms=self.now_ms, encoders=house.encoders, differing=apart
+            )
             if verdict.kind == "promote":
                 release.roll_out(stores, candidate, verdict, time_ms=self.now_ms)
             entry = stores.journal.ledger()[-1]
@@ -162,7 +177,22 @@ class _Lap:
         score, reason = float(entry.evidence["basket_score"]), str(entry.evidence["reason"])
         live = self._live().release
         timer.add(Receipt("release", {"basket_score": score}, {"verdict": kind, "reason": reason, "release": live}))
+        judged_again(house, tag)
         return timer.told(kind=kind, release=live)
+
+    def compare(self, tag: str) -> dict[str, Plain]:
+        """Labels are asked for where the held candidate answers unlike what is live."""
+        house, timer = self.house, _Timer(self.house.clock)
+
+        def asked() -> Receipt:
+            found = wait_for_labels(house, house.stores.tracker.candidate(tag), now_ms=self.now_ms)
+            if found is None:
+                return Receipt("label.compare", {}, {"tag": tag})
+            counts = {"traffic": found.traffic, "differing": found.differing, "tasks": found.asked}
+            return Receipt("label.compare", counts, {"tag": tag})
+
+        timer.add(_or_warning("label.compare", asked))
+        return timer.told()
 
     def send(self) -> dict[str, Plain]:
         """New tasks go to people."""

@@ -155,7 +155,8 @@ class Zygote:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()
-        self._process.wait(10)
+        self._process.kill()
+        self._process.wait()
         self._process.stdout.close()
 
     def _line(self) -> str:
@@ -166,7 +167,7 @@ class Zygote:
 
 
 def killed_turn(zygote: Zygote, start: Path, folder: Path, seconds: float, rng: random.Random, most: int) -> int:
-    """A turn on a copy of a home, killed up to `most` times at random moments, then run to its end; how often it was."""
+    """A turn on a copy of a home, killed up to `most` times at random moments, then run to its end; how often."""
     shutil.copytree(start, folder)
     kills = 0
     for _ in range(most):

@@ -75,6 +75,7 @@ class Settings:
 
     agent: Mapping[str, Any] = field(default_factory=dict)
     encoder: EncoderChoice = field(default_factory=EncoderChoice)
+    help_desk: Mapping[str, Any] = field(default_factory=dict)
     label: Mapping[str, Any] = field(default_factory=dict)
     label_studio: LabelStudioSettings = field(default_factory=LabelStudioSettings)
     monitor: Mapping[str, Any] = field(default_factory=dict)

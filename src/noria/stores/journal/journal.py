@@ -28,6 +28,7 @@ from noria.stores.journal import labels, loop, releases, traffic
 from noria.stores.journal.access import AccessDoor, SessionDoor
 from noria.stores.journal.access.sessions import put_hand_overs, put_sessions
 from noria.stores.journal.engine import open_engine, reading, translated, writing
+from noria.stores.journal.help_desk import DeskReading, Outbox
 from noria.stores.journal.labels import Settle
 from noria.stores.journal.leases import LeaseDoor
 
@@ -44,12 +45,14 @@ class Journal:
     since_ms <= time < until_ms. Every method may raise OutsideError when the database cannot be used.
 
     `access`: keys, rules of accounts, audit, erasure. `sessions`: conversations. `leases`: what one at a time may do.
+    `outbox`: hand-overs on their way to a help desk. `desk_reading`: where reading the help desks goes on.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.access, self.sessions = AccessDoor(engine), SessionDoor(engine)
         self.leases = LeaseDoor(engine)
+        self.outbox, self.desk_reading = Outbox(engine), DeskReading(engine)
 
     @classmethod
     def open(cls, url: str) -> Journal:

@@ -6,8 +6,8 @@ Frozen: changes go into a new revision.
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004_findings"
-down_revision = "0003_access"
+revision = "0005_findings"
+down_revision = "0004_help_desk"
 branch_labels = None
 depends_on = None
 
