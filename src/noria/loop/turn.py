@@ -101,7 +101,8 @@ class _Lap:
     def check(self) -> dict[str, Plain]:
         """Looks for changes."""
         timer = _Timer(self.house.clock)
-        timer.add(monitor.check(self.house.stores, self.house.policy.alarm, until_ms=self.now_ms)[1])
+        house, encoder = self.house, self.house.topic_encoder()[0]
+        timer.add(monitor.check(house.stores, house.policy.alarm, until_ms=self.now_ms, encoder=encoder)[1])
         return timer.told()
 
     def plan(self) -> dict[str, Plain]:

@@ -23,7 +23,8 @@ TEMPLATE = """\
 # database = "postgresql://user@host:5432/name"   # of the server that 'up' starts; default: SQLite in the home
 
 [monitor]
-# run_length = 10000         # labelled queries to a false alarm, on average at least
+# false_alarms_a_year = 2.0  # of all metrics, slices and streams together, on average at most
+# baseline_days = 14         # days from which a reference is taken
 
 [update]
 # min_new_labels = 200       # labels that start a retraining

@@ -257,6 +257,11 @@ class Journal:
         with writing(self._engine) as connection:
             loop.put_findings(connection, findings)
 
+    def replace_findings(self, findings: Sequence[Finding]) -> None:
+        """Puts findings that were placed again in place of those of the same ids."""
+        with writing(self._engine) as connection:
+            loop.replace_findings(connection, findings)
+
     def findings(self) -> list[Finding]:
         """Every finding, in order of the time it was raised, id."""
         with reading(self._engine) as connection:
