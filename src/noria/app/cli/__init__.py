@@ -18,7 +18,7 @@ COMMANDS = {
     "release": "release", "up": "serving", "ask": "serving", "feedback": "serving", "label": "labels",
     "label-studio": "labels", "keys": "access.keys", "accounts": "access.keys", "erase": "access.erase",
     "monitor": "loop", "detect": "monitoring.detection", "update": "updating.update", "turn": "loop",
-    "replay": "replay", "demo": "replay", "fake": "helpdesk.fake",
+    "replay": "replay", "demo": "replay", "deploy": "deploying.tree", "fake": "helpdesk.fake",
 }  # fmt: skip
 SUMMARIES = {
     "init": "Make a home folder.",
@@ -47,6 +47,7 @@ SUMMARIES = {
     "turn": "Turn the loop once.",
     "replay": "Turn the loop on a stream with a simulated clock.",
     "demo": "Make a demo home, replay 60 days, serve it.",
+    "deploy": "Run several workers on this machine, or on Amazon ECS.",
     "fake": "Run a stand-in for an outside system, with made-up data.",
 }
 

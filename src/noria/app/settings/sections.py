@@ -18,12 +18,13 @@ class EncoderChoice:
 class ServeSettings:
     """Where the server listens, and its limits.
 
-    requests_a_minute: of a key; chat_a_minute: of one chat; 0 = no limit. answer_limit_ms: how long an agent with an
-    encoder may take for an answer before the query is handed over.
+    workers: of a process set; 0 = one for each core. requests_a_minute: of a key; chat_a_minute: of one chat; 0 = no
+    limit. answer_limit_ms: how long an agent with an encoder may take for an answer before the query is handed over.
     """
 
     host: str = "127.0.0.1"
     port: int = 8420
+    workers: int = 0
     requests_a_minute: int = 6_000
     chat_a_minute: int = 60
     answer_limit_ms: int = 2_000

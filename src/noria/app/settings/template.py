@@ -47,6 +47,7 @@ TEMPLATE = """\
 [serve]
 # host = "127.0.0.1"          # on any other host keys are demanded (noria keys create)
 # port = 8420
+# workers = 0                # of 'noria deploy local up'; 0 = one for each core
 # requests_a_minute = 6000   # of one key; 0 = no limit
 # chat_a_minute = 60         # of one chat
 # answer_limit_ms = 2000     # an agent with an encoder that takes longer hands over
