@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from noria.ports.deployer import Seen, Trouble
 from noria.release.deploying.driving import roll_out
 from noria.release.deploying.machine import begin, step, told
-from noria.release.deploying.states import Finish, Patience, Promote, RollBack, Seen, Trouble, Wait
+from noria.release.deploying.states import Finish, Patience, Promote, RollBack, Wait
 
 MINUTE = 60_000
 THROTTLED = Trouble("throttled", "Rate exceeded")

@@ -1,5 +1,7 @@
 """The settings of a home: `noria.toml`; an unknown key is an error that names the nearest one."""
 
+from noria.app.settings.ecs import EcsSettings
+from noria.app.settings.environment import with_environment
 from noria.app.settings.mapping import from_mapping
 from noria.app.settings.reading import DESKS, label_desk, loop_policy, read_settings
 from noria.app.settings.sections import EncoderChoice, LabelStudioSettings, ServeSettings, Settings, StoreSettings
@@ -8,6 +10,7 @@ from noria.app.settings.template import TEMPLATE
 __all__ = [
     "DESKS",
     "TEMPLATE",
+    "EcsSettings",
     "EncoderChoice",
     "LabelStudioSettings",
     "ServeSettings",
@@ -17,4 +20,5 @@ __all__ = [
     "label_desk",
     "loop_policy",
     "read_settings",
+    "with_environment",
 ]

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from noria.app.settings.ecs import EcsSettings
+
 
 @dataclass(frozen=True, slots=True)
 class EncoderChoice:
@@ -60,6 +62,7 @@ class Settings:
     """All sections; `agent` is the recipe's mapping, checked by the agent room."""
 
     agent: Mapping[str, Any] = field(default_factory=dict)
+    ecs: EcsSettings = field(default_factory=EcsSettings)
     encoder: EncoderChoice = field(default_factory=EncoderChoice)
     label: Mapping[str, Any] = field(default_factory=dict)
     label_studio: LabelStudioSettings = field(default_factory=LabelStudioSettings)

@@ -44,6 +44,9 @@ TEMPLATE = """\
 # slice_margin = 0.1         # the loss of a protected slice that must be ruled out
 # margins = {}               # { "account acme" = 0.05 }: its own margin
 
+[ecs]
+# what 'noria deploy ecs' needs to know: docs/deploy.md
+
 [serve]
 # host = "127.0.0.1"          # on any other host keys are demanded (noria keys create)
 # port = 8420

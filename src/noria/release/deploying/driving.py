@@ -3,26 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
+from noria.ports.deployer import Deployer, Seen
 from noria.release.deploying.machine import begin, step, told
-from noria.release.deploying.states import Action, Finish, Patience, Promote, RollBack, Seen, Trouble, Wait
-
-
-class Deployer(Protocol):
-    """A place where a service runs. A trouble with the platform is returned, never raised."""
-
-    def describe(self) -> Seen:
-        """How the service stands now."""
-        ...
-
-    def promote(self, to: str) -> Trouble | None:
-        """Orders the change to a version; returns at once."""
-        ...
-
-    def roll_back(self, to: str | None) -> Trouble | None:
-        """Orders the way back to a version, or only the rest of a way back that is stuck (None); returns at once."""
-        ...
+from noria.release.deploying.states import Action, Finish, Patience, Promote, Wait
 
 
 def roll_out(

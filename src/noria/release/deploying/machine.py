@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from noria.ports.deployer import Seen, Trouble
 from noria.release.deploying.states import (
     Action,
     Finish,
@@ -17,9 +18,7 @@ from noria.release.deploying.states import (
     Promote,
     RollBack,
     Rollout,
-    Seen,
     Stage,
-    Trouble,
     Wait,
 )
 

@@ -1,51 +1,12 @@
-"""What a rollout to a service elsewhere knows, sees and orders; all plain values."""
+"""What a rollout to a service elsewhere knows and orders; all plain values."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-Phase = Literal["absent", "steady", "moving", "returning", "stuck", "broken", "unseen"]
-"""How a service stands.
-
-absent: there is none. steady: nothing moves. moving: a change is being rolled out. returning: the platform goes back to
-what was before. stuck: a way back stopped half-way and can be tried again. broken: it takes no change until a person has
-cleaned up. unseen: it could not be asked.
-"""
-TroubleKind = Literal["throttled", "unreachable", "busy", "denied", "missing", "refused"]
-PASSING: frozenset[TroubleKind] = frozenset({"throttled", "unreachable", "busy"})
-"""Troubles that may be over at the next try."""
 Stage = Literal["checking", "watching", "baking", "returning", "over"]
 Outcome = Literal["live", "rolled_back", "gave_up"]
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """A call to the platform failed: of which kind, and what it said."""
-
-    kind: TroubleKind
-    message: str
-
-    @property
-    def passes(self) -> bool:
-        """Whether trying again can help."""
-        return self.kind in PASSING
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A service as it was described.
-
-    version: what serves, or is being rolled out. alarms: names of those that ring. failed: tasks of this rollout that
-    ended before they were healthy. detail: what the platform says. trouble: it could not be described.
-    """
-
-    phase: Phase
-    version: str = ""
-    alarms: tuple[str, ...] = ()
-    failed: int = 0
-    detail: str = ""
-    trouble: Trouble | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from noria.app.cli.deploying.ecs import ecs
 from noria.app.cli.deploying.local import local, worker
 
 
@@ -13,4 +14,5 @@ def deploy() -> None:
 
 
 deploy.add_command(local)
+deploy.add_command(ecs)
 deploy.add_command(worker)
