@@ -55,7 +55,9 @@ def images(aws) -> Images:
 
 def put(aws: Any, tag: str) -> str:
     """An image in ECR, as a push leaves it."""
-    layers = [{"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", "size": 1, "digest": "sha256:" + "1" * 64}]
+    layers = [
+        {"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", "size": 1, "digest": _digest(f"layer {tag}")}
+    ]
     config = {"mediaType": "application/vnd.oci.image.config.v1+json", "size": 1, "digest": _digest(tag)}
     kind = "application/vnd.oci.image.manifest.v1+json"
     manifest = {"schemaVersion": 2, "mediaType": kind, "config": config, "layers": layers}
@@ -102,6 +104,7 @@ def test_a_service_is_planned_made_changed_and_taken_back(aws, settings, images)
     images.make_repository()
     first, second = images.by_tag(put(aws, "1.0-bbb")), images.by_tag(put(aws, "1.1-ccc"))
     service = EcsService(Clients("eu-central-1"), images, "desk", parameters(settings))
+    assert first != second
     assert service.describe().phase == "absent"
     assert service.outputs() == {}
 
@@ -135,7 +138,9 @@ def test_a_service_is_planned_made_changed_and_taken_back(aws, settings, images)
 def container(aws: Any) -> Any:
     """The container of the newest task definition."""
     arn = aws("ecs").list_task_definitions(sort="DESC", familyPrefix="desk")["taskDefinitionArns"][0]
-    return aws("ecs").describe_task_definition(taskDefinition=arn)["taskDefinition"]["containerDefinitions"][0]
+    (told,) = aws("ecs").describe_task_definition(taskDefinition=arn)["taskDefinition"]["containerDefinitions"]
+    # moto keeps the template's spelling when a stack is updated
+    return {name[0].lower() + name[1:]: value for name, value in told.items()}
 
 
 def test_an_image_that_is_not_there_is_no_rollout(settings, images):
@@ -160,7 +165,7 @@ def test_alarms_that_ring_are_seen_by_their_names(aws, settings, images):
     assert service.describe().alarms == ("ringing-rollout-errors",)
 
 
-# --- What moto does not show: botocore's stubs, which hold requests and replies against AWS's models --------------------
+# --- What moto does not show: stubs of botocore, which hold requests against the models of AWS ------------------------
 
 REASON = (
     "Resource handler returned message: Error occurred during operation 'ECS Deployment Circuit Breaker was triggered'"
