@@ -119,7 +119,8 @@ def test_a_service_is_planned_made_changed_and_taken_back(aws, settings, images)
     assert told["image"] == first
     assert told["secrets"] == [{"name": "NORIA_STORES_JOURNAL", "valueFrom": settings.journal_secret}]
     assert {e["name"]: e["value"] for e in told["environment"]} == {
-        "NORIA_STORES_LAKE": "s3://desk-lake/noria/lake", "NORIA_STORES_BLOBS": "s3://desk-lake/noria/blobs"
+        "NORIA_STORES_LAKE": "s3://desk-lake/noria/lake", "NORIA_STORES_BLOBS": "s3://desk-lake/noria/blobs",
+        "NORIA_SERVE_WORKERS": "2",
     }  # fmt: skip
     outputs = service.outputs()
     assert outputs["Address"].startswith("http://")

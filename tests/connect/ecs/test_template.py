@@ -101,4 +101,6 @@ def test_no_role_may_do_more_than_is_needed():
 def test_secrets_stand_in_no_environment_variable():
     (container,) = resources()["TaskDefinition"]["Properties"]["ContainerDefinitions"]
     assert [secret["Name"] for secret in container["Secrets"]] == ["NORIA_STORES_JOURNAL"]
-    assert {e["Name"] for e in container["Environment"]} == {"NORIA_STORES_LAKE", "NORIA_STORES_BLOBS"}
+    assert {e["Name"] for e in container["Environment"]} == {
+        "NORIA_STORES_LAKE", "NORIA_STORES_BLOBS", "NORIA_SERVE_WORKERS"
+    }  # fmt: skip
