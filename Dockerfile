@@ -15,6 +15,8 @@ RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     /opt/noria/bin/pip install --no-cache-dir --no-deps --require-hashes --only-binary :all: -r requirements/image.lock
 COPY pyproject.toml README.md LICENSE ./
+# the package carries it, by a link
+COPY requirements/label-studio.lock requirements/
 COPY src src
 RUN /opt/tools/bin/hatchling build -t wheel -d dist \
     && /opt/noria/bin/pip install --no-cache-dir --no-deps --no-index dist/*.whl

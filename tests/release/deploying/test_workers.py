@@ -18,6 +18,7 @@ from noria.release.deploying.workers import (
     Kill,
     Leave,
     Limits,
+    Replaced,
     Slot,
     Start,
     Worker,
@@ -115,6 +116,15 @@ def test_a_dead_worker_is_replaced_after_a_pause_that_doubles_while_it_dies_quic
     assert pauses[2] - pauses[1] > pauses[1] - pauses[0] > 0
 
 
+def test_a_worker_that_cannot_even_be_started_is_tried_again_after_a_pause():
+    empty = WorkerSet((Slot(),))
+    failed = empty.failed(0, 1_000, LIMITS)
+    assert orders(empty, 1_000, LIMITS) == [Start(0)]
+    assert orders(failed, 1_400, LIMITS) == []
+    assert orders(failed, 1_500, LIMITS) == [Start(0)]
+    assert failed.failed(0, 1_500, LIMITS).slots[0].not_before_ms == 2_500
+
+
 def test_a_worker_that_stops_answering_is_killed_and_replaced():
     world = World(2)
     world.run(2)
@@ -136,6 +146,7 @@ def test_a_restart_replaces_every_worker_and_never_has_fewer_that_are_ready():
     assert not world.set.due
     assert first.isdisjoint(world.set.workers)
     assert len(world.of(Start)) == 6
+    assert world.of(Replaced) == [Replaced(0), Replaced(1), Replaced(2)]
 
 
 @pytest.mark.parametrize("fate", ["dies", "never", "sick"])

@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +27,6 @@ from noria.release.deploying.workers import (
     Leave,
     Limits,
     Order,
-    Replaced,
     Slot,
     Start,
     Worker,
@@ -63,7 +63,7 @@ class ProcessSet:
         limits: Limits | None = None,
         tell: Callable[[str], None] = print,
     ) -> None:
-        self._command, self._listener, self._standing, self._tell = command, listener, standing, tell
+        self._command, self._listener, self._standing, self._tells = command, listener, standing, tell
         self._limits, self._address = limits or Limits(), address
         self._set = WorkerSet(tuple(Slot() for _ in range(workers)))
         self._processes: dict[int, asyncio.subprocess.Process] = {}
@@ -93,10 +93,14 @@ class ProcessSet:
         while not (self._set.stopping and not self._set.workers):
             for order in orders(self._set, _now_ms(), self._limits):
                 await self._carry_out(order)
+            if self._restart == "running" and not self._set.due:
+                self._restart = "done"
+                self._tell("Every worker was replaced.")
             if self._set.answered and not told:
                 told = True
                 self._tell(f"Noria is at {self._address} ({len(self._set.slots)} workers). Ctrl-C ends it.")
-            self._standing.write(self._as_it_stands())
+            with contextlib.suppress(OSError):  # a full disk ends no worker
+                self._standing.write(self._as_it_stands())
             await asyncio.sleep(TICK_SECONDS)
 
     async def _carry_out(self, order: Order) -> None:
@@ -115,9 +119,6 @@ class ProcessSet:
             self._failure = order.why
             self._stop()
         self._set = self._set.after(order, now_ms)
-        if isinstance(order, Replaced) and not self._set.due:
-            self._restart = "done"
-            self._tell("Every worker was replaced.")
 
     async def _start(self, order: Start) -> None:
         if self._set.stopping:
@@ -126,10 +127,16 @@ class ProcessSet:
         descriptors = (self._listener.fileno(), own.fileno(), self._lifeline)
         named = [f"--{name}={fd}" for name, fd in zip(("listen", "own", "parent"), descriptors, strict=True)]
         with own:
-            # a session of its own: Ctrl-C meets the parent alone, which ends the workers in good order
-            process = await asyncio.create_subprocess_exec(
-                *self._command, *named, pass_fds=descriptors, start_new_session=True, stdin=asyncio.subprocess.DEVNULL
-            )
+            try:
+                # a session of its own: Ctrl-C meets the parent alone, which ends the workers in good order
+                process = await asyncio.create_subprocess_exec(
+                    *self._command, *named, pass_fds=descriptors, start_new_session=True, stdin=subprocess.DEVNULL
+                )
+            except OSError as error:
+                self._tell(f"a worker cannot be started: {error.strerror}.")
+                replacing = order.replaces is not None
+                self._set = self._set.failed(order.slot, _now_ms(), self._limits, fresh=replacing)
+                return
             self._ports[process.pid] = own.getsockname()[1]
         self._processes[process.pid] = process
         self._set = self._set.with_worker(Worker(process.pid, order.slot, _now_ms(), replaces=order.replaces))
@@ -159,6 +166,10 @@ class ProcessSet:
                 self._set = self._set.with_worker(replace(worker, health=health, heard_ms=heard_ms))
                 self._releases[pid] = release
             await asyncio.sleep(LOOK_SECONDS)
+
+    def _tell(self, sentence: str) -> None:
+        with contextlib.suppress(OSError):  # nobody reads it any more
+            self._tells(sentence)
 
     def _stop(self) -> None:
         # who comes now is refused at once instead of waiting for nobody

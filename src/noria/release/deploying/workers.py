@@ -51,17 +51,22 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class WorkerSet:
-    """The whole set. due: slots whose worker is still to be replaced. answered: whether any worker ever did."""
+    """The whole set.
+
+    due: slots whose worker is still to be replaced. lost: a slot whose new worker ended before it could replace the old
+    one. answered: whether any worker ever did.
+    """
 
     slots: tuple[Slot, ...]
     workers: Mapping[int, Worker] = field(default_factory=dict)
     due: frozenset[int] = frozenset()
+    lost: int | None = None
     answered: bool = False
     stopping: bool = False
 
     def restarted(self) -> WorkerSet:
         """Every worker is to be replaced, one after the other."""
-        return replace(self, due=frozenset(range(len(self.slots))))
+        return replace(self, due=frozenset(range(len(self.slots))), lost=None)
 
     def with_worker(self, worker: Worker) -> WorkerSet:
         """With a worker as it is now."""
@@ -72,24 +77,32 @@ class WorkerSet:
         """After a process ended; one that was not asked to must wait before it is started again."""
         gone = self.workers[pid]
         rest = {p: w for p, w in self.workers.items() if p != pid}
-        slots = list(self.slots)
-        if gone.leaving_ms is None:
-            quick = now_ms - gone.started_ms < limits.steady_ms
-            deaths = slots[gone.slot].quick_deaths + 1 if quick else 1
-            pause_ms = min(limits.first_pause_ms * 2 ** min(deaths - 1, 20), limits.longest_pause_ms)
-            slots[gone.slot] = Slot(deaths, now_ms + pause_ms)
         # its successor is there already: nothing is left to replace
         due = self.due - {gone.slot} if any(w.replaces == pid for w in rest.values()) else self.due
-        return replace(self, workers=rest, slots=tuple(slots), due=due)
+        left = replace(self, workers=rest, due=due)
+        if gone.leaving_ms is not None:
+            return left
+        quick = now_ms - gone.started_ms < limits.steady_ms
+        return left.failed(gone.slot, now_ms, limits, quick=quick, fresh=gone.replaces in rest)
+
+    def failed(self, slot: int, now_ms: int, limits: Limits, *, quick: bool = True, fresh: bool = False) -> WorkerSet:
+        """After a worker of a slot died, or could not even be started: the next one must wait.
+
+        fresh: it was to replace another one.
+        """
+        deaths = self.slots[slot].quick_deaths + 1 if quick else 1
+        pause_ms = min(limits.first_pause_ms * 2 ** min(deaths - 1, 20), limits.longest_pause_ms)
+        slots = (*self.slots[:slot], Slot(deaths, now_ms + pause_ms), *self.slots[slot + 1 :])
+        return replace(self, slots=slots, lost=slot if fresh and slot in self.due else self.lost)
 
     def after(self, order: Order, now_ms: int) -> WorkerSet:
         """After an order was carried out; what starts or ends is told by `with_worker` and `without`."""
-        if isinstance(order, Leave):
+        if isinstance(order, Leave) and order.pid in self.workers:
             return self.with_worker(replace(self.workers[order.pid], leaving_ms=now_ms))
         if isinstance(order, Replaced):
             return replace(self, due=self.due - {order.slot})
         if isinstance(order, Abandon):
-            return replace(self, due=frozenset())
+            return replace(self, due=frozenset(), lost=None)
         return self
 
     def of_slot(self, slot: int) -> list[Worker]:
@@ -178,25 +191,29 @@ def _overdue(workers: Iterable[Worker], now_ms: int, limits: Limits) -> list[Kil
 
 
 def _replacing(now: WorkerSet, now_ms: int, limits: Limits) -> Sequence[Order]:
-    """The next step of a rolling restart."""
-    for slot in sorted(now.due):
+    """The next step of a rolling restart: what was begun is ended first."""
+    if now.lost is not None:
+        return [Abandon(f"the new worker of slot {now.lost} ended before it was ready")]
+    for slot in range(len(now.slots)):
         workers = now.of_slot(slot)
-        fresh = [w for w in workers if w.replaces in now.workers]
-        old = [w for w in workers if w not in fresh]
-        if not fresh:
-            if not old:
-                return []  # it died by itself; its successor is started as after any death
-            if any(w.leaving_ms is not None for w in now.workers.values()):
-                return []
-            if now.slots[slot].not_before_ms > now_ms:
-                return [Abandon(f"the new worker of slot {slot} ended before it was ready")]
-            return [Start(slot, old[0].pid)]
-        wanted = max([LIVE, *(w.health for w in old)])
-        if fresh[0].health >= wanted:
-            return [*(Leave(w.pid) for w in old), Replaced(slot)]
-        if now_ms - fresh[0].started_ms > limits.start_ms:
-            what = "ready" if wanted == READY else "live"
-            why = f"the new worker of slot {slot} was not {what} within {limits.start_ms / 1000:g} s"
-            return [Kill(fresh[0].pid, "it is not as healthy as the one it was to replace"), Abandon(why)]
+        there = {w.pid for w in workers}
+        if fresh := [w for w in workers if w.replaces in there]:
+            return _ending(slot, fresh[0], [w for w in workers if w not in fresh], now_ms, limits)
+    if not now.due or any(w.leaving_ms is not None for w in now.workers.values()):
         return []
-    return []
+    slot = min(now.due)
+    old = now.of_slot(slot)
+    # one that died by itself is started again as after any death
+    return [Start(slot, old[0].pid)] if old else []
+
+
+def _ending(slot: int, fresh: Worker, old: Sequence[Worker], now_ms: int, limits: Limits) -> Sequence[Order]:
+    """A worker and the one that it is to replace are both there."""
+    wanted = max([LIVE, *(w.health for w in old)])
+    if fresh.health >= wanted:
+        return [*(Leave(w.pid) for w in old), Replaced(slot)]
+    if now_ms - fresh.started_ms <= limits.start_ms:
+        return []
+    what = "ready" if wanted == READY else "live"
+    why = f"the new worker of slot {slot} was not {what} within {limits.start_ms / 1000:g} s"
+    return [Kill(fresh.pid, "it is not as healthy as the one it was to replace"), Abandon(why)]
