@@ -46,9 +46,13 @@ TEMPLATE = """\
 # slice_margin = 0.1         # the loss of a protected slice that must be ruled out
 # margins = {}               # { "account acme" = 0.05 }: its own margin
 
+[ecs]
+# what 'noria deploy ecs' needs to know: docs/deploy.md
+
 [serve]
 # host = "127.0.0.1"          # on any other host keys are demanded (noria keys create)
 # port = 8420
+# workers = 0                # of 'noria deploy local up'; 0 = one for each core
 # requests_a_minute = 6000   # of one key; 0 = no limit
 # chat_a_minute = 60         # of one chat
 # answer_limit_ms = 2000     # an agent with an encoder that takes longer hands over
