@@ -1,8 +1,8 @@
 """Two agents on the same queries, looked at after every label: bounds and a verdict that hold at all times together.
 
 A bound for a fixed number of pairs may be looked at once. Here a bettor stakes on "the challenger is better than m";
-where that is false, the chance that the wealth ever comes to 1 / alpha is at most alpha (Ville), so that the values of m
-which are not refuted are a confidence sequence: looked at daily, it covers on all days together.
+where that is false, the chance that the wealth ever comes to 1 / alpha is at most alpha (Ville), so that the values of
+m which are not refuted are a confidence sequence: looked at daily, it covers on all days together.
 """
 
 from __future__ import annotations
