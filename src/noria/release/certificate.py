@@ -43,7 +43,8 @@ def certificate(
         release: the name under which it goes live; None where it does not.
         time_ms: when.
     """
-    return {
+    stage = {"stage": facts["stage"]} if "stage" in facts else {}
+    return stage | {
         "format": FORMAT,
         "release": release,
         "tag": candidate.tag,
