@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from noria.errors import StateError
 from noria.records import LedgerEntry
-from noria.release.certificate import PAIRS
+from noria.release.certificate import PAIRS, STAGE_PAIRS
 from noria.release.standing import ALL, Standing, path
-from noria.release.staging.record import STAGE_PAIRS
 from noria.stats.gating import AnchoredGate, AnchoredVerdict, Line, Pairs, anytime_paired, decide, pairs_of
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from noria.records import Check, LedgerEntry, LedgerKind, Release
 from noria.records.staging import Challenger
-from noria.release.certificate import as_json
+from noria.release.certificate import STAGE_PAIRS, as_json
 from noria.release.rollout import with_certificate
 from noria.release.staging.deciding import Evidence, Step
 
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from noria.stores import Stores
 
 StageEvent = Literal["enter", "advance", "release", "roll back"]
-STAGE_PAIRS = "stage-pairs.json"
-"""The file, in a blob of its own, of every labelled pair that a step rests on: [prediction id, difference, weight]."""
 _OF_THE_GATE = ("basket_score", "champion_basket_score", "pairs", "data", "policy")
 
 
