@@ -133,11 +133,15 @@ def test_latencies_are_those_of_the_stage(journal):
     """In shadow on the same queries, without those that failed; in a canary of what each was shown for."""
     journal.add_predictions([shown("a", "r1"), shown("b", "r1", latency_ms=5.0), shown("d", "c0001", latency_ms=6.0)])
     journal.staging.add_answers([answer("a"), answer("b", decision=None, error="x", latency_ms=9.0)])
-    shadow = journal.staging.latencies(challenger(), NOON_MS + 1)
+    shadow = journal.staging.latencies(challenger(), "old", NOON_MS + 1)
     assert (shadow.challenger_ms, shadow.champion_ms) == ((1.5,), (4.0,))
-    canary = journal.staging.latencies(challenger(stage=1), NOON_MS + 1)
+    canary = journal.staging.latencies(challenger(stage=1), "old", NOON_MS + 1)
     assert canary.challenger_ms == (6.0,)
     assert sorted(canary.champion_ms) == [4.0, 5.0]
+    journal.add_predictions([shown("late", "c0001", time_ms=NOON_MS + 5)])
+    journal.staging.add_answers([answer("late", "old", time_ms=NOON_MS + 5, latency_ms=7.5)])
+    alone = journal.staging.latencies(challenger(stage=2, since_ms=NOON_MS + 5), "old", NOON_MS + 9)
+    assert (alone.challenger_ms, alone.champion_ms) == ((4.0,), (7.5,))
 
 
 def test_the_last_word_of_a_session_is_its_thumb(journal):

@@ -24,7 +24,7 @@ def gather(stores: Stores, challenger: Challenger, now_ms: int) -> Evidence:
     door = stores.journal.staging
     champion = stores.journal.release(challenger.against).candidate.tag
     failed = door.failures(challenger, champion, now_ms)
-    took = door.latencies(challenger, now_ms)
+    took = door.latencies(challenger, champion, now_ms)
     thumbs = door.thumbs(challenger, now_ms)
     pairs = _pairs(stores, challenger, champion, now_ms)
     return Evidence(

@@ -122,10 +122,10 @@ class StagingDoor:
         with reading(self._engine) as connection:
             return figures.failures(connection, challenger, champion_tag, until_ms)
 
-    def latencies(self, challenger: Challenger, until_ms: int) -> figures.Latencies:
+    def latencies(self, challenger: Challenger, champion_tag: str, until_ms: int) -> figures.Latencies:
         """How long both took since the stage began; the latest of many."""
         with reading(self._engine) as connection:
-            return figures.latencies(connection, challenger, until_ms)
+            return figures.latencies(connection, challenger, champion_tag, until_ms)
 
     def thumbs(self, challenger: Challenger, until_ms: int) -> figures.Thumbs:
         """What users said of either since the stage began, once a session."""

@@ -63,8 +63,11 @@ def failures(connection: Connection, challenger: Challenger, champion_tag: str, 
     return Failures(both, mine, theirs)
 
 
-def latencies(connection: Connection, challenger: Challenger, until_ms: int) -> Latencies:
-    """In shadow: on the same queries. In a canary: on those that each was shown for, which is what users wait for."""
+def latencies(connection: Connection, challenger: Challenger, champion_tag: str, until_ms: int) -> Latencies:
+    """In shadow: on the same queries. In a canary: on those that each was shown for, which is what users wait for.
+
+    A canary of all traffic leaves the champion none: of it, what it takes in shadow.
+    """
     if challenger.mode == "shadow":
         query = (
             select(SHADOW_ANSWERS.c.latency_ms, PREDICTIONS.c.latency_ms)
@@ -77,7 +80,7 @@ def latencies(connection: Connection, challenger: Challenger, until_ms: int) -> 
         pairs = [(own, live) for own, live in connection.execute(query) if own is not None and live is not None]
         return Latencies(tuple(own for own, _ in pairs), tuple(live for _, live in pairs))
     own, live = (_shown(connection, name, challenger.since_ms, until_ms) for name in _names(challenger))
-    return Latencies(own, live)
+    return Latencies(own, live or _in_shadow(connection, champion_tag, challenger, until_ms))
 
 
 def thumbs(connection: Connection, challenger: Challenger, until_ms: int) -> Thumbs:
@@ -109,6 +112,16 @@ def _shadow_tag(challenger: Challenger, champion_tag: str) -> ColumnElement[str]
 
 def _in_stage(challenger: Challenger, until_ms: int) -> tuple[ColumnElement[bool], ...]:
     return SHADOW_ANSWERS.c.time_ms >= challenger.since_ms, SHADOW_ANSWERS.c.time_ms < until_ms
+
+
+def _in_shadow(connection: Connection, tag: str, challenger: Challenger, until_ms: int) -> tuple[float, ...]:
+    query = (
+        select(SHADOW_ANSWERS.c.latency_ms)
+        .where(*_in_stage(challenger, until_ms), SHADOW_ANSWERS.c.tag == tag, SHADOW_ANSWERS.c.error == "")
+        .order_by(SHADOW_ANSWERS.c.time_ms.desc())
+        .limit(MOST_LATENCIES)
+    )
+    return tuple(float(row.latency_ms) for row in connection.execute(query) if row.latency_ms is not None)
 
 
 def _shown(connection: Connection, release: str, since_ms: int, until_ms: int) -> tuple[float, ...]:
