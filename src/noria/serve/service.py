@@ -14,6 +14,7 @@ from noria.errors import NoRelease, NoriaError, UsageError
 from noria.records import Answer, Article, Feedback, Prediction, Query
 from noria.records.redaction import RECOGNISERS, Recogniser, redact
 from noria.records.sessions import HandOver, OwnFeedback, Session
+from noria.records.staging import Challenger
 from noria.serve.answering import Answering
 from noria.serve.challenger import Beside, Canary
 from noria.serve.loading import Live, load
@@ -87,6 +88,17 @@ class Service:
     def waiting(self) -> int:
         """How many entries wait for the disk."""
         return self._commit.waiting
+
+    @property
+    def challenger(self) -> Challenger | None:
+        """Who is tried beside the live release; None where nobody is."""
+        return self.beside.challenger
+
+    @property
+    def in_shadow(self) -> dict[str, int]:
+        """Queries that were `answered` in shadow, `dropped` for want of time, `lost` before they were written."""
+        shadow = self.beside.shadow
+        return {"answered": shadow.answered, "dropped": shadow.dropped, "lost": shadow.lost}
 
     def ask(self, query: Query, prediction_id: str, asked: Asked | None = None) -> Future[Prediction]:
         """Answers a query; the future is done when the prediction is committed.

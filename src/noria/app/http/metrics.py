@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from noria.records import Prediction
 
@@ -41,6 +41,10 @@ class Metrics:
         self._swaps = Counter(
             "noria_swaps_total", "Releases taken over, or refused.", ["outcome"], registry=self.registry
         )
+        self._shadow = Gauge(
+            "noria_shadow_queries", "Queries for the agent that is not shown, since the start.", ["outcome"],
+            registry=self.registry,
+        )  # fmt: skip
         self._waiting = Gauge("noria_journal_waiting", "Entries that wait for the disk.", registry=self.registry)
         self._release = Gauge("noria_release", "1 for the live release.", ["release"], registry=self.registry)
         self._counted: dict[tuple[str, int], Callable[[], None]] = {}
@@ -66,6 +70,11 @@ class Metrics:
     def swapped(self, outcome: str) -> None:
         """A release was `taken` over, or `refused`."""
         self._swaps.labels(outcome).inc()
+
+    def beside(self, counts: Mapping[str, int]) -> None:
+        """What became of queries in shadow."""
+        for outcome, count in counts.items():
+            self._shadow.labels(outcome).set(count)
 
     def text(self, waiting: int, release: str | None) -> bytes:
         """All figures in Prometheus' text format."""

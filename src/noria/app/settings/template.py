@@ -43,6 +43,13 @@ TEMPLATE = """\
 # protected = []             # ["account"]: every account with enough labels must pass alone
 # slice_margin = 0.1         # the loss of a protected slice that must be ruled out
 # margins = {}               # { "account acme" = 0.05 }: its own margin
+# stages = []                # ["shadow", 5, 25, 100]: what passed the gate answers beside, then for so many % of
+#                            # the sessions, before it goes live (docs/stages.md)
+# stage_unit = "session"     # "account": a canary takes whole accounts
+# stage_hours = 24           # in each stage, at least
+# stage_margin = 0.05        # the loss on labelled queries that both answered that must be ruled out
+# error_margin = 0.005       # share of queries on which the challenger may fail beyond the live release
+# latency_ratio = 2.0        # how many times as long its slowest answers may take
 
 [serve]
 # host = "127.0.0.1"          # on any other host keys are demanded (noria keys create)

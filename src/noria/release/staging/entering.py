@@ -42,7 +42,7 @@ def start_shadow(stores: Stores, candidate: Candidate, *, now_ms: int) -> Challe
     """
     live = _live(stores, candidate)
     made = Challenger(_name(stores), candidate, (0.0,), "session", live.release, now_ms, now_ms)
-    _check_alone(stores, None)
+    check_alone(stores, None)
     stores.journal.staging.step(None, made, time_ms=now_ms)
     return made
 
@@ -97,7 +97,7 @@ def _enter(
         raise UsageError(f"{candidate.tag} was not promoted ({verdict.kind}: {verdict.reason}), so it cannot begin.")
     live, began_ms = _live(stores, candidate), now_ms
     running = stores.journal.staging.running()
-    _check_alone(stores, candidate)
+    check_alone(stores, candidate)
     if running is not None:
         began_ms = running.began_ms
         stores.journal.staging.step(running, replace(running, state="withdrawn"), time_ms=now_ms)
@@ -126,8 +126,14 @@ def _live(stores: Stores, candidate: Candidate) -> Release:
     return live
 
 
-def _check_alone(stores: Stores, candidate: Candidate | None) -> None:
-    """One challenger at a time; only what answers in shadow without a verdict makes room, for the same tag."""
+def check_alone(stores: Stores, candidate: Candidate | None) -> None:
+    """One challenger at a time; only what answers in shadow without a verdict makes room, for the same tag.
+
+    Ask this before a candidate is judged that would have to go by stages: a verdict spends labels.
+
+    Raises:
+        UsageError: another challenger is on its way.
+    """
     running = stores.journal.staging.running()
     if running is None or (candidate and running.judged is None and running.candidate.tag == candidate.tag):
         return
