@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -16,7 +17,9 @@ from noria.serve.loading import Live
 _log = logging.getLogger("noria.serve")
 MOST_WAITING = 500
 _BATCH = 200
-_PAUSE_SECONDS = 0.25
+_PAUSE_SECONDS = 0.5
+_REST_SECONDS = 0.005
+"""Between two answers it rests as long as the last one took, at most so long: live answers get the interpreter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,7 @@ class Shadow:
         latency_ms = 1000 * (self._clock() - started)
         self._busy_since = None
         self.answered += 1
+        time.sleep(min(latency_ms / 1000, _REST_SECONDS))
         return ShadowAnswer(
             job.prediction_id, job.who.tag, job.query.time_ms, decision, intent, confidence, latency_ms, error
         )
