@@ -26,6 +26,8 @@ from noria.serve.challenger import place_of
 
 from .noria_process import Server, noria, noria_json, server
 
+pytestmark = pytest.mark.slow
+
 MEMBER = """
 import time
 import numpy as np

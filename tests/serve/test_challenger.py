@@ -189,6 +189,21 @@ def test_a_session_never_switches(stores: Stores, service: Service, begin) -> No
     other.close()
 
 
+def test_a_choice_is_taken_by_the_agent_that_offered_it(stores: Stores, service: Service, begin) -> None:
+    """A session of the live agent chooses after a canary of all traffic began, in a process that never saw it."""
+    first = replace(ask(service, 1, "old"), prediction_id="offered")
+    offered = replace(first.answer, decision="clarify", choices=("printer", "vpn"), articles=())
+    query = replace(first.query, query_id="offered", session="old", text="help")
+    stores.journal.add_predictions([replace(first, answer=offered, query=query)])
+    begin(1.0)
+    other = Service(stores, time.perf_counter)
+    chosen = Asked(in_session=True, choice=("offered", "printer"))
+    made = other.ask(replace(query, query_id="c", text="printer"), "chosen", chosen).result(10)
+    assert (made.release, made.answer.intent) == ("r0001", "printer")
+    assert ask(other, 2, "new").release == "c0001"
+    other.close()
+
+
 def test_an_account_goes_with_all_of_its_sessions_or_none(stores: Stores, service: Service, begin) -> None:
     begin(0.5, "account")
     service.refresh()

@@ -27,6 +27,9 @@ class Live:
     answering: ClassVar[None] = None
     """Where its answers are waited for apart from others; None = where all are."""
 
+    def settle(self) -> None:
+        """Nothing to settle: it answers whatever it is asked."""
+
     def answer(self, text: str, account: str, groups: tuple[str, ...]) -> Answer:
         """The agent's answer to a reader of an account."""
         return self.agent.answer(text, account, groups)

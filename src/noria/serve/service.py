@@ -244,6 +244,7 @@ class Service:
         prediction_id, intent = choice
 
         def make() -> Answer:
+            live.settle()
             first = self._stores.journal.prediction(prediction_id)
             if (first.query.account, first.query.session) != (query.account, query.session):
                 raise UsageError(f"the choice belongs to no prediction of this session: {prediction_id!r}.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from noria.agent.bundle import Encoders
@@ -69,13 +70,15 @@ class Beside:
             return live
         if self._failed >= FAILURES_IN_A_ROW:  # the next look gives it up and says why
             return live
-        return Canary(side.own, live, self._answering) if self._routing.takes(side.challenger, query) else live
+        if not self._routing.may_take(side.challenger, query):
+            return live
+        return Canary(side.own, live, self._answering, partial(self._routing.takes, side.challenger, query))
 
     def answered(self, query: Query, made: Prediction, shown: Live | Canary, groups: tuple[str, ...]) -> None:
         """A query was answered: the other agent is asked the same, in shadow. Never raises."""
         side = self._side
         try:
-            if isinstance(shown, Canary):
+            if isinstance(shown, Canary) and not shown.stays:
                 self._canary_answered(query, made, shown, groups)
             elif side is not None and side.challenger.against == shown.release:
                 self.shadow.offer(side.own, query, made.prediction_id, groups)

@@ -6,7 +6,7 @@ import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from noria.agent import Agent
 from noria.errors import NoriaError
@@ -46,15 +46,21 @@ class Routing:
         self._decided: OrderedDict[tuple[str, str, str], bool] = OrderedDict()
         self._lock = threading.Lock()
 
-    def takes(self, challenger: Challenger, query: Query) -> bool:
-        """Whether the challenger answers this query."""
-        key = challenger.challenger_id, query.account, query.session
-        with self._lock:
-            known = self._decided.get(key)
+    def may_take(self, challenger: Challenger, query: Query) -> bool:
+        """Whether the challenger answers this query unless its session began elsewhere; never waits for the journal."""
+        known = self._decided.get((challenger.challenger_id, query.account, query.session))
         if known is not None:
             return known
         named = (query.account,) if challenger.unit == "account" else (query.account, query.session)
-        inside = place_of(challenger.challenger_id, *named) < challenger.share
+        return place_of(challenger.challenger_id, *named) < challenger.share
+
+    def takes(self, challenger: Challenger, query: Query) -> bool:
+        """Whether the challenger answers this query."""
+        key = challenger.challenger_id, query.account, query.session
+        known = self._decided.get(key)
+        if known is not None:
+            return known
+        inside = self.may_take(challenger, query)
         if inside:
             try:
                 last = self._last_release(query.account, query.session)
@@ -72,25 +78,35 @@ class Routing:
 class Canary:
     """A challenger that answers one query; where it fails, the live agent does, and the answer is the live one's.
 
-    error: how it failed. answering: where it is waited for, apart from the live agent's, so that a challenger which
-    hangs takes none of its threads.
+    takes: whether the query's session is its own, after a look into the journal; else the live agent answers, too.
+    answering: where it is waited for, apart from the live agent's, so that a challenger which hangs takes none of its
+    threads. stays: the session turned out to be the live agent's. error: how the challenger failed.
     """
 
     own: Live
     live: Live
     answering: Answering
-    error: str = field(default="")
+    takes: Callable[[], bool]
+    stays: bool = False
+    error: str = ""
 
     @property
     def agent(self) -> Agent:
-        return self.own.agent
+        return self.live.agent if self.error or self.stays else self.own.agent
 
     @property
     def release(self) -> str:
-        return self.live.release if self.error else self.own.release
+        return self.live.release if self.error or self.stays else self.own.release
+
+    def settle(self) -> None:
+        """Looks whose the session is; may wait for the journal."""
+        self.stays = not self.takes()
 
     def answer(self, text: str, account: str, groups: tuple[str, ...]) -> Answer:
-        """The challenger's answer, or the live agent's where it raised."""
+        """The challenger's answer, or the live agent's where the session is its own or the challenger raised."""
+        self.settle()
+        if self.stays:
+            return self.live.agent.answer(text, account, groups)
         try:
             return self.own.agent.answer(text, account, groups)
         except Exception as error:  # noqa: BLE001 - whatever fails in a challenger, the user gets the live answer
