@@ -115,7 +115,11 @@ def open_backlog(house: House, judged: Sequence[Judged], *, now_ms: int) -> list
 
 def _retried(house: House, finding: Finding, judged: Sequence[Judged]) -> Retried | None:
     """The release before, on the labelled queries since, where a release went live within the finding's inception."""
-    ledger = [e for e in house.stores.journal.ledger() if e.kind in ("release", "rollback") and e.release]
+    ledger = [
+        e
+        for e in house.stores.journal.ledger()
+        if e.release and (e.kind == "release" or (e.kind == "rollback" and "stage" not in e.evidence))
+    ]
     within = [
         number
         for number, entry in enumerate(ledger)

@@ -53,6 +53,7 @@ class WorkerSettings:
     turn: str = "0 3 * * *"
     gather: str = "*/15 * * * *"
     monitor: str = "5 * * * *"
+    stages: str = "*/5 * * * *"
     help_desk: str = "*/5 * * * *"
     lease_seconds: int = 60
     state: str = ""

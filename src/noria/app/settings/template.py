@@ -45,6 +45,13 @@ TEMPLATE = """\
 # protected = []             # ["account"]: every account with enough labels must pass alone
 # slice_margin = 0.1         # the loss of a protected slice that must be ruled out
 # margins = {}               # { "account acme" = 0.05 }: its own margin
+# stages = []                # ["shadow", 5, 25, 100]: what passed the gate answers beside, then for so many % of
+#                            # the sessions, before it goes live (docs/stages.md)
+# stage_unit = "session"     # "account": a canary takes whole accounts
+# stage_hours = 24           # in each stage, at least
+# stage_margin = 0.05        # the loss on labelled queries that both answered that must be ruled out
+# error_margin = 0.005       # share of queries on which the challenger may fail beyond the live release
+# latency_ratio = 2.0        # how many times as long its slowest answers may take
 
 [ecs]
 # what 'noria deploy ecs' needs to know: docs/deploy.md
@@ -61,6 +68,7 @@ TEMPLATE = """\
 # turn = "0 3 * * *"         # a whole turn of the loop
 # gather = "*/15 * * * *"    # labels come in
 # monitor = "5 * * * *"      # looks for changes
+# stages = "*/5 * * * *"     # a challenger goes a stage on, or back
 # help_desk = "*/5 * * * *"  # hand-overs, tickets and articles of help desks, where there are any
 # lease_seconds = 60         # a worker that stands still for longer is taken for dead
 

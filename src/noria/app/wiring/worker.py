@@ -76,7 +76,7 @@ class WorkerDesk:
         from noria.app.worker import Schedule, check_cron
 
         worker = self._home.settings.worker
-        crons = {"gather": worker.gather, "monitor": worker.monitor, "turn": worker.turn}
+        crons = {"gather": worker.gather, "monitor": worker.monitor, "stages": worker.stages, "turn": worker.turn}
         if help_desk(self._home.settings).accounts:
             crons = {"help_desk": worker.help_desk, **crons}
         where = f"{self._home.path / 'noria.toml'} [worker]"

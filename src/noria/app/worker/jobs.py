@@ -12,6 +12,7 @@ from noria.errors import NoRelease
 from noria.loop import House, turn
 from noria.loop.turn import Run
 from noria.records import Receipt, TurnReceipt
+from noria.release.staging import watch
 from noria.stores.journal.codec import Plain, receipt_json
 
 _log = logging.getLogger("noria.worker")
@@ -28,9 +29,17 @@ def _monitor(house: House, now_ms: int) -> list[Receipt]:
     return [monitor.check(house.stores, house.policy.alarm, until_ms=now_ms)[1]]
 
 
+def _watch(house: House, now_ms: int) -> list[Receipt]:
+    """A challenger goes a stage on, or back."""
+    watched = watch(house.stores, house.policy.stages, now_ms)
+    if watched is None:
+        return []
+    return [Receipt("release", {}, {"challenger": watched.challenger.challenger_id, "step": watched.step.sentence})]
+
+
 TURN = "turn"
-JOBS: Mapping[str, Job] = {"gather": _gather, "monitor": _monitor}
-"""Kind → what it does, beside the turn: labels come in; the monitor looks for changes."""
+JOBS: Mapping[str, Job] = {"gather": _gather, "monitor": _monitor, "stages": _watch}
+"""Kind → what it does, beside the turn."""
 
 
 def kinds(house: House, more: Mapping[str, Job] | None = None) -> dict[str, Work]:
@@ -77,7 +86,8 @@ def _one_step(house: House, kind: str, job: Job) -> Work:
             return {"receipts": [receipt_json(receipt) for receipt in job(house, now_ms)]}
 
         for told in run(kind, step)["receipts"]:
-            _log.info("%s: %s", name, ", ".join(f"{key} {value:g}" for key, value in told["counts"].items()))
+            figures = [f"{key} {value:g}" for key, value in told["counts"].items()]
+            _log.info("%s: %s", name, ", ".join([*figures, *told["ids"].values()]))
             for warning in told["warnings"]:
                 _log.warning("%s: %s", name, warning)
 

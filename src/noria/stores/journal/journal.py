@@ -31,6 +31,7 @@ from noria.stores.journal.engine import open_engine, reading, translated, writin
 from noria.stores.journal.help_desk import DeskReading, Outbox
 from noria.stores.journal.labels import Settle
 from noria.stores.journal.leases import LeaseDoor
+from noria.stores.journal.staging import StagingDoor
 
 Entry = Prediction | Feedback | OwnFeedback | Label | Session | HandOver
 """What comes in while serving and labelling, and can be written together."""
@@ -46,6 +47,7 @@ class Journal:
 
     `access`: keys, rules of accounts, audit, erasure. `sessions`: conversations. `leases`: what one at a time may do.
     `outbox`: hand-overs on their way to a help desk. `desk_reading`: where reading the help desks goes on.
+    `staging`: challengers.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -53,6 +55,7 @@ class Journal:
         self.access, self.sessions = AccessDoor(engine), SessionDoor(engine)
         self.leases = LeaseDoor(engine)
         self.outbox, self.desk_reading = Outbox(engine), DeskReading(engine)
+        self.staging = StagingDoor(engine)
 
     @classmethod
     def open(cls, url: str) -> Journal:
