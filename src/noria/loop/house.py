@@ -11,7 +11,8 @@ from noria.agent.bundle import Encoders
 from noria.agent.encoding import Encoder
 from noria.label import SamplingPolicy, SettlingPolicy
 from noria.monitor import AlarmPolicy
-from noria.records import Verdict
+from noria.monitor.windows.policy import WindowPolicy
+from noria.records import Receipt, Verdict
 from noria.release import GatePolicy, consider
 from noria.update import BacklogPolicy, DiscoveryPolicy, TriagePolicy, UpdatePolicy
 
@@ -28,6 +29,7 @@ class LoopPolicy:
     sampling: SamplingPolicy = field(default_factory=SamplingPolicy)
     settling: SettlingPolicy = field(default_factory=SettlingPolicy)
     alarm: AlarmPolicy = field(default_factory=AlarmPolicy)
+    windows: WindowPolicy = field(default_factory=WindowPolicy)
     gate: GatePolicy = field(default_factory=GatePolicy)
     update: UpdatePolicy = field(default_factory=UpdatePolicy)
     discovery: DiscoveryPolicy = field(default_factory=DiscoveryPolicy)
@@ -50,7 +52,8 @@ class House:
     `clock`: seconds, for receipts and training times only. `code`: facts on the code. `encoders`: gives the encoder of
     a spec, for agents that need one. `encoder`: the one to train with, or None and why there is none; `topic_encoder`:
     the one that says which queries are alike, whatever the agent is trained with. `judge`: what gives the verdict on a
-    candidate.
+    candidate. `watch`: brings windows, explanations and alerts up to the present (UTC milliseconds) once findings are
+    stored; None = nobody looks on.
     """
 
     stores: Stores
@@ -62,3 +65,4 @@ class House:
     encoder: Callable[[], tuple[Encoder | None, str]] = no_encoder
     topic_encoder: Callable[[], tuple[Encoder | None, str]] = no_encoder
     judge: Judge = consider
+    watch: Callable[[int], Receipt] | None = None

@@ -42,6 +42,8 @@ def turn(house: House, *, now_ms: int, turn_id: str) -> TurnReceipt:
         raise NoRelease
     timer.add(_or_warning("label.gather", lambda: label.gather(stores, house.desk, policy.settling)))
     timer.add(monitor.check(stores, policy.alarm, until_ms=now_ms)[1])
+    if house.watch is not None:
+        timer.add(house.watch(now_ms))
     judged = stores.journal.judged(0, now_ms)
     plan = plan_turn(house, live, judged, now_ms=now_ms)
     looked = look_for_topics(house, live, now_ms=now_ms)

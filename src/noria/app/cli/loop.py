@@ -5,10 +5,11 @@ from __future__ import annotations
 import click
 
 from noria.app.cli.context import home_options, opened, show, table
+from noria.app.cli.monitoring.windows import windows
 from noria.records import DAY_MS
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option("--days", default=14, show_default=True, type=click.IntRange(min=1), help="Days of quality to show.")
 @click.option("--account", metavar="NAME", help="Production quality of one account only.")
 @click.option("--release", metavar="NAME", help="Of the answers of one release only.")
@@ -33,6 +34,8 @@ def monitor(
     as_json: bool,
 ) -> None:
     """Look for changes of quality in all labels; show the last days, and production quality over all of them."""
+    if ctx.invoked_subcommand is not None:
+        return
     from noria.app.wiring import now_ms, open_house
     from noria.monitor import QualityPolicy, by_day, check, window
     from noria.records import Prediction
@@ -62,6 +65,9 @@ def monitor(
     lines += [f"  {name:<12} {metric.sentence}" for name, metric in whole.metrics.items()]
     result = {"days": quality, "findings": found, "new": [f.finding_id for f in new], "run_length": policy.run_length}
     show(result | {"window": whole, "since_ms": since_ms}, as_json=as_json, text="\n".join(lines))
+
+
+monitor.add_command(windows)
 
 
 @click.command()

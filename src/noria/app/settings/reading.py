@@ -35,18 +35,21 @@ def loop_policy(settings: Settings, where: str = "noria.toml") -> Any:
     from noria.label import SamplingPolicy, SettlingPolicy
     from noria.loop import LoopPolicy
     from noria.monitor import AlarmPolicy
+    from noria.monitor.windows.policy import WindowPolicy
     from noria.release import GatePolicy
     from noria.update import BacklogPolicy, DiscoveryPolicy, TriagePolicy, UpdatePolicy
 
     own = _without_desk(settings, where)
     drawing, deciding = shared_out(own, (SamplingPolicy, SettlingPolicy), f"{where} [label]")
+    alarming, measuring = shared_out(settings.monitor, (AlarmPolicy, WindowPolicy), f"{where} [monitor]")
     kinds = (UpdatePolicy, DiscoveryPolicy, TriagePolicy, BacklogPolicy)
     planning, topics, causes, waiting = shared_out(settings.update, kinds, f"{where} [update]")
     return LoopPolicy(
         recipe=Recipe.from_dict(settings.agent),
         sampling=from_mapping(SamplingPolicy, drawing, f"{where} [label]"),
         settling=from_mapping(SettlingPolicy, deciding, f"{where} [label]"),
-        alarm=from_mapping(AlarmPolicy, settings.monitor, f"{where} [monitor]"),
+        alarm=from_mapping(AlarmPolicy, alarming, f"{where} [monitor]"),
+        windows=from_mapping(WindowPolicy, measuring, f"{where} [monitor]"),
         gate=from_mapping(GatePolicy, settings.release, f"{where} [release]"),
         update=from_mapping(UpdatePolicy, planning, f"{where} [update]"),
         discovery=from_mapping(DiscoveryPolicy, topics, f"{where} [update]"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,9 +33,10 @@ def open_stores(home: Home) -> Stores:
 def open_house(home: Home, stores: Stores) -> House:
     """What a turn of the loop works with."""
     from noria.loop import House
+    from noria.loop.watching import watch
 
     policy = loop_policy(home.settings)
-    return House(
+    house = House(
         stores,
         open_desk(home, stores),
         policy,
@@ -44,6 +46,7 @@ def open_house(home: Home, stores: Stores) -> House:
         encoder=lambda: encoder_to_train(home.settings, policy.recipe),
         topic_encoder=lambda: encoder_or_warning(home.settings.encoder.spec),
     )
+    return replace(house, watch=lambda now_ms: watch(house, now_ms=now_ms))
 
 
 def code_facts() -> dict[str, str]:

@@ -29,6 +29,7 @@ from noria.stores.journal.access import AccessDoor, SessionDoor
 from noria.stores.journal.access.sessions import put_hand_overs, put_sessions
 from noria.stores.journal.engine import open_engine, reading, translated, writing
 from noria.stores.journal.labels import Settle
+from noria.stores.journal.watching import WatchDoor
 
 Entry = Prediction | Feedback | OwnFeedback | Label | Session | HandOver
 """What comes in while serving and labelling, and can be written together."""
@@ -42,12 +43,13 @@ class Journal:
     Safe to use from several threads and, on the same database, from several processes. Spans of time are half-open:
     since_ms <= time < until_ms. Every method may raise OutsideError when the database cannot be used.
 
-    `access`: keys, rules of accounts, audit, erasure. `sessions`: conversations.
+    `access`: keys, rules of accounts, audit, erasure. `sessions`: conversations. `watching`: columns, hours to look at,
+    explanations, alerts.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self.access, self.sessions = AccessDoor(engine), SessionDoor(engine)
+        self.access, self.sessions, self.watching = AccessDoor(engine), SessionDoor(engine), WatchDoor(engine)
 
     @classmethod
     def open(cls, url: str) -> Journal:

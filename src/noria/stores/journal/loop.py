@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, insert, select
 
-from noria.records import Finding, Receipt, TurnReceipt
+from noria.records import HOUR_MS, Finding, Receipt, TurnReceipt
 from noria.stores.journal.codec import Plain, check_texts, figure, number, plain, restored
 from noria.stores.journal.engine import put, replace_row
-from noria.stores.journal.schema import FINDINGS, STATE, TURNS
+from noria.stores.journal.schema import FINDINGS, STATE, TOUCHED, TURNS
 
 
 def put_turn(connection: Connection, turn: TurnReceipt) -> None:
@@ -63,6 +63,13 @@ def list_findings(connection: Connection) -> list[Finding]:
         Finding(**{**row, "before": number(row["before"]), "after": number(row["after"])})
         for row in connection.execute(query).mappings()
     ]
+
+
+def touch(connection: Connection, times_ms: Iterable[int]) -> None:
+    """Notes that something of the hours of these times changed, so that their figures are made anew."""
+    hours = sorted({time_ms // HOUR_MS * HOUR_MS for time_ms in times_ms})
+    if hours:
+        connection.execute(insert(TOUCHED), [{"hour_ms": hour_ms} for hour_ms in hours])
 
 
 def write_state(connection: Connection, key: str, value: Mapping[str, Any]) -> None:
