@@ -11,6 +11,7 @@ from noria.agent.bundle import Encoders
 from noria.agent.encoding import Encoder
 from noria.label import SamplingPolicy, SettlingPolicy
 from noria.monitor import AlarmPolicy
+from noria.monitor.explain import ExplainPolicy
 from noria.monitor.windows.policy import WindowPolicy
 from noria.records import Receipt, Verdict
 from noria.release import GatePolicy, consider
@@ -30,6 +31,7 @@ class LoopPolicy:
     settling: SettlingPolicy = field(default_factory=SettlingPolicy)
     alarm: AlarmPolicy = field(default_factory=AlarmPolicy)
     windows: WindowPolicy = field(default_factory=WindowPolicy)
+    explain: ExplainPolicy = field(default_factory=ExplainPolicy)
     gate: GatePolicy = field(default_factory=GatePolicy)
     update: UpdatePolicy = field(default_factory=UpdatePolicy)
     discovery: DiscoveryPolicy = field(default_factory=DiscoveryPolicy)

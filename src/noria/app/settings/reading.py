@@ -35,13 +35,15 @@ def loop_policy(settings: Settings, where: str = "noria.toml") -> Any:
     from noria.label import SamplingPolicy, SettlingPolicy
     from noria.loop import LoopPolicy
     from noria.monitor import AlarmPolicy
+    from noria.monitor.explain import ExplainPolicy
     from noria.monitor.windows.policy import WindowPolicy
     from noria.release import GatePolicy
     from noria.update import BacklogPolicy, DiscoveryPolicy, TriagePolicy, UpdatePolicy
 
     own = _without_desk(settings, where)
     drawing, deciding = shared_out(own, (SamplingPolicy, SettlingPolicy), f"{where} [label]")
-    alarming, measuring = shared_out(settings.monitor, (AlarmPolicy, WindowPolicy), f"{where} [monitor]")
+    watching = (AlarmPolicy, WindowPolicy, ExplainPolicy)
+    alarming, measuring, explaining = shared_out(settings.monitor, watching, f"{where} [monitor]")
     kinds = (UpdatePolicy, DiscoveryPolicy, TriagePolicy, BacklogPolicy)
     planning, topics, causes, waiting = shared_out(settings.update, kinds, f"{where} [update]")
     return LoopPolicy(
@@ -50,6 +52,7 @@ def loop_policy(settings: Settings, where: str = "noria.toml") -> Any:
         settling=from_mapping(SettlingPolicy, deciding, f"{where} [label]"),
         alarm=from_mapping(AlarmPolicy, alarming, f"{where} [monitor]"),
         windows=from_mapping(WindowPolicy, measuring, f"{where} [monitor]"),
+        explain=from_mapping(ExplainPolicy, explaining, f"{where} [monitor]"),
         gate=from_mapping(GatePolicy, settings.release, f"{where} [release]"),
         update=from_mapping(UpdatePolicy, planning, f"{where} [update]"),
         discovery=from_mapping(DiscoveryPolicy, topics, f"{where} [update]"),

@@ -25,6 +25,7 @@ TEMPLATE = """\
 [monitor]
 # run_length = 10000         # labelled queries to a false alarm, on average at least
 # embed_an_hour = 5          # texts of an hour whose vectors are summed in its window
+# explain_days = 28          # days before a change, and at most since it, that are compared
 
 [update]
 # min_new_labels = 200       # labels that start a retraining

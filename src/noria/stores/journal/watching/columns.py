@@ -62,3 +62,24 @@ def span_of(connection: Connection) -> tuple[int, int] | None:
     """The first and the last query time; None without traffic."""
     first, last = connection.execute(select(func.min(PREDICTIONS.c.time_ms), func.max(PREDICTIONS.c.time_ms))).one()
     return None if first is None else (int(first), int(last))
+
+
+def sample_texts(connection: Connection, since_ms: int, until_ms: int, most: int) -> list[str]:
+    """About `most` texts spread evenly over a span's time; reads no more than it gives back."""
+    at, pieces = PREDICTIONS.c.time_ms, 50
+    step = max(1, -(-(until_ms - since_ms) // pieces))
+    texts: list[str] = []
+    for start in range(since_ms, until_ms, step):
+        query = select(PREDICTIONS.c.text).where(at >= start, at < min(start + step, until_ms))
+        texts += connection.execute(query.order_by(at, PREDICTIONS.c.prediction_id).limit(most // pieces)).scalars()
+    return texts
+
+
+def facts_of(connection: Connection, prediction_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Prediction → its channel and language, of those that the journal holds."""
+    columns = PREDICTIONS.c.prediction_id, PREDICTIONS.c.channel, PREDICTIONS.c.language
+    found: dict[str, tuple[str, str]] = {}
+    for start in range(0, len(prediction_ids), 500):
+        query = select(*columns).where(columns[0].in_(prediction_ids[start : start + 500]))
+        found.update({name: (channel, language) for name, channel, language in connection.execute(query)})
+    return found

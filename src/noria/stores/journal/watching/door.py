@@ -22,7 +22,7 @@ from noria.records.findings import (
 from noria.stores.journal.codec import Row, Stored, check_one_of, check_texts, plain, restored
 from noria.stores.journal.engine import fetch, put, reading, replace_row, writing
 from noria.stores.journal.schema import FINDINGS, TOUCHED
-from noria.stores.journal.watching.columns import TrafficColumns, read_columns, span_of
+from noria.stores.journal.watching.columns import TrafficColumns, facts_of, read_columns, sample_texts, span_of
 from noria.stores.journal.watching.lists import Listed, QueryFilter, list_queries
 from noria.stores.journal.watching.schema import ALERTS, COMMENTS, EXPLANATIONS
 
@@ -44,6 +44,16 @@ class WatchDoor:
         """The first and the last query time; None without traffic."""
         with reading(self._engine) as connection:
             return span_of(connection)
+
+    def texts(self, since_ms: int, until_ms: int, most: int = 2_000) -> list[str]:
+        """About `most` texts of queries, spread evenly over a span."""
+        with reading(self._engine) as connection:
+            return sample_texts(connection, since_ms, until_ms, most)
+
+    def facts(self, prediction_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+        """Prediction → its channel and language, of those that are known."""
+        with reading(self._engine) as connection:
+            return facts_of(connection, prediction_ids)
 
     def queries(self, which: QueryFilter, limit: int) -> Listed:
         """The newest queries that fit, newest first."""
