@@ -112,3 +112,16 @@ def test_no_slice_is_blamed_where_nothing_stands_out(tmp_path):
     told = explain(stores, FINDING, Around(), ExplainPolicy(), now_ms=NOW_MS)
     assert any("No single slice stands out" in s for s in told.sentences)
     stores.close()
+
+
+def test_many_values_are_shown_as_the_largest_and_the_rest_in_one(tmp_path):
+    stores, rnd = open_stores(tmp_path), random.Random(4)
+    for number in range(120):
+        time_ms = START_MS + int(rnd.random() * 30 * DAY_MS)
+        add(stores, number, time_ms, f"intent-{number % 20}", rnd.random() < 0.8)
+    stores.journal.settle(settled)
+    told = explain(stores, FINDING, Around(), ExplainPolicy(), now_ms=NOW_MS)
+    by_intent = next(d for d in told.dimensions if d.name == "intent")
+    assert by_intent.parts[-1].value == "8 others"
+    assert sum(p.mix + p.within for p in by_intent.parts) == pytest.approx(told.after - told.before, abs=1e-9)
+    stores.close()

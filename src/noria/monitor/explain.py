@@ -174,12 +174,18 @@ def _dimension(name: str, split: Split) -> Dimension:
 
 def _rest(parts: Sequence[Part]) -> Part:
     """All others in one, so that a dimension still adds up to the change."""
-    added = {
-        name: math.fsum(getattr(p, name) for p in parts) for name in ("mix", "within", "share_before", "share_after")
-    }
-    labels = {name: sum(getattr(p, name) for p in parts) for name in ("labels_before", "labels_after")}
-    counts = sum(p.labels_before for p in parts), sum(p.labels_after for p in parts)
-    return Part(f"{len(parts)} others", *added, math.nan, math.nan, *counts, z=0.0)
+    return Part(
+        value=f"{len(parts)} others",
+        mix=math.fsum(p.mix for p in parts),
+        within=math.fsum(p.within for p in parts),
+        share_before=math.fsum(p.share_before for p in parts),
+        share_after=math.fsum(p.share_after for p in parts),
+        before=math.nan,
+        after=math.nan,
+        labels_before=sum(p.labels_before for p in parts),
+        labels_after=sum(p.labels_after for p in parts),
+        z=0.0,
+    )
 
 
 def _sentences(
