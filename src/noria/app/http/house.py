@@ -7,6 +7,7 @@ from typing import Annotated, Any, Protocol
 
 from fastapi import Depends, Request
 
+from noria.app.http.dashboard.house import Watching
 from noria.app.http.metrics import Metrics
 from noria.ports import DeskStatus
 from noria.records import Article, Feedback, Label, LabelTask, Prediction, Query
@@ -126,6 +127,9 @@ class House(Protocol):
 
     @property
     def conversations(self) -> Conversations: ...
+
+    @property
+    def watching(self) -> Watching: ...
 
     @property
     def service(self) -> AnsweringService: ...

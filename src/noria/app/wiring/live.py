@@ -15,13 +15,14 @@ from noria.app.settings import label_desk, loop_policy
 from noria.app.wiring.clock import new_id, now_ms
 from noria.app.wiring.desks import label_studio_desk
 from noria.app.wiring.encoders import load_encoder
-from noria.app.wiring.rooms import open_stores
+from noria.app.wiring.rooms import open_house, open_stores
 from noria.connect.builtin_desk import BuiltinDesk
 from noria.errors import NoriaError
 
 if TYPE_CHECKING:
     from noria.app.http.house import Limits
     from noria.app.http.metrics import Metrics
+    from noria.app.wiring.dashboard import StoredWatching
     from noria.serve import Keyring, Service
     from noria.stores.journal import SessionDoor
 
@@ -78,6 +79,13 @@ class LiveHouse:
     def conversations(self) -> SessionDoor:
         """Sessions in the journal."""
         return self.stores.journal.sessions
+
+    @cached_property
+    def watching(self) -> StoredWatching:
+        """What the dashboard reads."""
+        from noria.app.wiring.dashboard import StoredWatching
+
+        return StoredWatching(self.home, self.stores, now_ms, lambda: open_house(self.home, self.stores))
 
     def settle(self) -> None:
         """Settles the tasks that labels came in for."""

@@ -136,7 +136,9 @@ _FORM_SENTENCE = (
 
 def _sign_in(scope: Scope) -> Response:
     if wants_page(scope):
-        return RedirectResponse(f"/login?next={quote(scope['path'])}", 303)
+        query = scope["query_string"].decode("latin-1")
+        aim = f"{scope['path']}?{query}" if query else scope["path"]
+        return RedirectResponse(f"/login?next={quote(aim)}", 303)
     detail = "Send a key or the token of a session: Authorization: Bearer …. Keys are made by 'noria keys create'."
     challenge = {"WWW-Authenticate": 'Bearer realm="noria"'}
     return respond(HttpProblem(401, "no-key", "A key is needed", detail, headers=challenge), scope)
