@@ -92,3 +92,12 @@ def test_a_handful_of_labels_proves_nothing():
     split = split_change(made(few=(3, 3), many=(90, 100)), made(few=(0, 3), many=(90, 100)))
     assert split.parts["few"].within < 0
     assert split.parts["few"].z > -3
+
+
+def test_a_change_that_is_the_same_everywhere_is_nobodys():
+    same = split_change(made(a=(90, 100), b=(90, 100), c=(90, 100)), made(a=(70, 100), b=(70, 100), c=(70, 100)))
+    assert all(p.z < -3 for p in same.parts.values())
+    assert all(p.apart == pytest.approx(0, abs=0.3) for p in same.parts.values())
+    one = split_change(made(a=(90, 100), b=(90, 100), c=(90, 100)), made(a=(30, 100), b=(90, 100), c=(90, 100)))
+    assert one.parts["a"].apart < -5
+    assert one.parts["b"].apart > 0

@@ -83,6 +83,7 @@ def explain(stores: Stores, finding: Finding, around: Around, policy: ExplainPol
         old, new = (_sums(side, value, good) for side in sides)
         if len({*old, *new}) > 1 and (split := split_change(old, new)) is not None:
             splits[name] = split
+    least = _least(splits, policy.explain_level)
     texts = [stores.journal.watching.texts(*part) for part in ((low - span_ms, low), (since, until))]
     words = key_phrases(texts[1], texts[0], most=5, least=_CLEAR) if all(texts) else ()
     near = _near(finding, around.happenings, policy)
@@ -97,8 +98,8 @@ def explain(stores: Stores, finding: Finding, around: Around, policy: ExplainPol
         after=after,
         n_before=len(sides[0]),
         n_after=len(sides[1]),
-        sentences=tuple(_sentences(finding, metric, whole, sides, splits, words, near, policy)),
-        dimensions=tuple(_dimension(name, split) for name, split in splits.items()),
+        sentences=tuple(_sentences(finding, metric, whole, sides, splits, words, near, least)),
+        dimensions=tuple(_dimension(name, split, least) for name, split in splits.items()),
         words=words,
         near=near,
     )
@@ -164,12 +165,22 @@ def _near(finding: Finding, happenings: Sequence[Happening], policy: ExplainPoli
     return tuple(sorted(close, key=lambda h: (abs(h.time_ms - finding.inception_ms), h.name))[:_NEAR])
 
 
-def _dimension(name: str, split: Split) -> Dimension:
-    parts = [Part(value, **{f: getattr(p, f) for f in SlicePart.__slots__}) for value, p in split.parts.items()]
+def _dimension(name: str, split: Split, least: float) -> Dimension:
+    fields = [f for f in SlicePart.__slots__ if f != "apart"]
+    parts = [
+        Part(value, **{f: getattr(p, f) for f in fields}, apart=abs(p.apart) >= least)
+        for value, p in split.parts.items()
+    ]
     largest = sorted(parts, key=lambda p: (-abs(p.mix + p.within), p.value))
     if len(largest) > _KEPT:
         largest = [*largest[:_KEPT], _rest(largest[_KEPT:])]
     return Dimension(name, split.mix, split.within, tuple(largest))
+
+
+def _least(splits: Mapping[str, Split], level: float) -> float:
+    """The z score from which on a slice moved for certain, whichever of all that were looked at it is (Bonferroni)."""
+    tested = sum(p.apart != 0 for split in splits.values() for p in split.parts.values())
+    return -NormalDist().inv_cdf((1 - level) / 2 / max(tested, 1))
 
 
 def _rest(parts: Sequence[Part]) -> Part:
@@ -190,7 +201,7 @@ def _rest(parts: Sequence[Part]) -> Part:
 
 def _sentences(
     finding: Finding, metric: str, whole: Split | None, sides: Sequence[Sequence[Judged]],
-    splits: Mapping[str, Split], words: Sequence[str], near: Sequence[Happening], policy: ExplainPolicy,
+    splits: Mapping[str, Split], words: Sequence[str], near: Sequence[Happening], least: float,
 ) -> list[str]:  # fmt: skip
     said = []
     if whole is not None and metric in _WORDS:
@@ -200,20 +211,19 @@ def _sentences(
             f"{_percent(whole.before)} before {day_of(finding.inception_low_ms)} ({len(sides[0])} labels) to "
             f"{_percent(whole.after)} since {day_of(finding.inception_ms)} ({len(sides[1])} labels)."
         )
-        said += _told(splits, policy)
+        said += _told(splits, least)
     if words:
         said.append(f"Said more than before: {', '.join(f'“{w}”' for w in words)}.")
     said += [_happened(h, finding.inception_ms) for h in near]
     return said
 
 
-def _told(splits: Mapping[str, Split], policy: ExplainPolicy) -> list[str]:
-    """The dimension that tells most, and every slice that certainly changed."""
-    tested = [(name, value, p) for name, split in splits.items() for value, p in split.parts.items() if p.z]
+def _told(splits: Mapping[str, Split], least: float) -> list[str]:
+    """The dimension that tells most, and every slice that moved otherwise than the rest."""
     if not splits:
         return []
-    least = -NormalDist().inv_cdf((1 - policy.explain_level) / 2 / max(len(tested), 1))
-    clear = sorted((t for t in tested if abs(t[2].z) >= least), key=lambda t: (-abs(t[2].within), t[0], t[1]))
+    every = [(name, value, p) for name, split in splits.items() for value, p in split.parts.items()]
+    clear = sorted((t for t in every if abs(t[2].apart) >= least), key=lambda t: (-abs(t[2].apart), t[0], t[1]))
     name = clear[0][0] if clear else max(splits, key=lambda n: _spread(splits[n]))
     split = splits[name]
     how = "worse" if split.within < 0 else "better"
@@ -259,4 +269,4 @@ def _percent(share: float) -> str:
 
 
 def _points(change: float) -> str:
-    return f"{100 * change:+.1f} points"
+    return f"{100 * change:+.1f} points".replace("-", "\u2212")

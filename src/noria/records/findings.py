@@ -29,8 +29,8 @@ class Part:
 
     `mix`: change of the rate because this value is asked for more or less often; `within`: because it does better or
     worse itself. Over all values of a dimension mix and within add up to the whole change. `share_before`,
-    `share_after`: of what counts. `before`, `after`: its own rates, NaN where it has no labels. `z`: `within` in
-    standard errors; below -3 or so it is no chance.
+    `share_after`: of what counts. `before`, `after`: its own rates, NaN where it has no labels. `z`: of the
+    difference of its rates. `apart`: it certainly moved otherwise than all other values together.
     """
 
     value: str
@@ -43,6 +43,7 @@ class Part:
     labels_before: int
     labels_after: int
     z: float
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,7 +16,10 @@ _N, _K, _W, _WG, _W2 = (SUMS.index(name) for name in ("n", "k", "weight", "weigh
 
 @dataclass(frozen=True, slots=True)
 class SlicePart:
-    """What one slice has to do with the change; rates are NaN without labels. `z`: of the difference of its rates.
+    """What one slice has to do with the change; rates are NaN where it has no labels.
+
+    `z`: of the difference of its rates; `apart`: of that difference against the one of all other slices together, so
+    that a change which is the same everywhere is nobody's. Both are 0 where a rate is lacking.
 
     `mix` is measured against the mean of both rates: asking more for what goes worse than the mean lowers the rate.
     """
@@ -30,6 +33,7 @@ class SlicePart:
     labels_before: int
     labels_after: int
     z: float
+    apart: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,7 @@ def split_change(before: Mapping[str, Floats], after: Mapping[str, Floats]) -> S
         old, new = before.get(name, nothing), after.get(name, nothing)
         if old[_W] or new[_W]:
             parts[name] = _part(old, new, float(total0[_W]), float(total1[_W]), middle)
+    parts = _apart(parts, before, after)
     mix, within = (math.fsum(getattr(p, name) for p in parts.values()) for name in ("mix", "within"))
     return Split(rate0, rate1, mix, within, parts)
 
@@ -97,14 +102,33 @@ def _part(old: Floats, new: Floats, total0: float, total1: float, middle: float)
     )
 
 
+def _apart(
+    parts: Mapping[str, SlicePart], before: Mapping[str, Floats], after: Mapping[str, Floats]
+) -> dict[str, SlicePart]:
+    """Each part with how far its slice moved apart from all others that have labels on both sides."""
+    moved = {n: _moved(before[n], after[n]) for n, p in parts.items() if p.labels_before and p.labels_after}
+    told = dict(parts)
+    for name, (change, variance) in moved.items():
+        others = [n for n in moved if n != name]
+        if others:
+            rest, spread = _moved(*(sum((side[n] for n in others), np.zeros(len(SUMS))) for side in (before, after)))
+            told[name] = replace(parts[name], apart=(change - rest) / math.sqrt(variance + spread))
+    return told
+
+
 def _z(old: Floats, new: Floats) -> float:
-    """Of the difference of a slice's rates; a good and a bad label are added to each (Agresti and Caffo 2000).
+    if not old[_W] or not new[_W]:
+        return 0.0
+    change, variance = _moved(old, new)
+    return change / math.sqrt(variance)
+
+
+def _moved(old: Floats, new: Floats) -> tuple[float, float]:
+    """Difference of a slice's rates and its variance; a good and a bad label are added to each (Agresti, Caffo 2000).
 
     Else a handful of equal labels would look certain.
     """
-    if not old[_W] or not new[_W]:
-        return 0.0
     effective = [float(s[_W] ** 2 / s[_W2]) for s in (old, new)]
     rates = [(float(s[_WG] / s[_W]) * n + 1) / (n + 2) for s, n in zip((old, new), effective, strict=True)]
     spread = sum(r * (1 - r) / (n + 2) for r, n in zip(rates, effective, strict=True))
-    return (rates[1] - rates[0]) / math.sqrt(spread)
+    return rates[1] - rates[0], spread

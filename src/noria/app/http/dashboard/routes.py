@@ -191,6 +191,8 @@ async def series_csv(
 
 def _place(account: str, kind: str, value: str) -> tuple[str, str, str]:
     """(account, kind, value) as the windows name a slice: an account is its own total."""
+    if kind == "account" and account not in {ALL_ACCOUNTS, value}:
+        raise HTTPException(403, f"These are the figures of {account}.")
     return (value, "all", "") if kind == "account" else (account, kind, value)
 
 
@@ -233,7 +235,9 @@ def _slices(
     place = (account, "all", "") if value is None else _place(account, kind, value)
     title = "All traffic" if value is None else f"{views.KINDS[kind]} {value or '(none)'}"
     measures = watching.series(step, since, until, *place)
-    marked = [f for f in watching.findings() if f.metric == metric and f.inception_high_ms >= since]
+    # findings are told from the traffic of all accounts
+    every = [] if context["own"] else watching.findings()
+    marked = [f for f in every if f.metric == metric and f.inception_high_ms >= since]
     chart = views.series_chart(measures, metric, f"{METRICS[metric][0]}, {title}", marked, watching.ledger())
     chart["lines"] = [line for line in chart["lines"] if line["time_ms"] >= since]
     context |= {"chart": chart, "chart_rows": views.chart_rows(chart, step), "chart_title": chart["title"]}

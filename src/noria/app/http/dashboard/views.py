@@ -176,7 +176,7 @@ def _part(p: Part, most: float) -> dict[str, Any]:
         "after": percent(p.after),
         "labels": f"{number(p.labels_before)} → {number(p.labels_after)}",
         "share": f"{percent(p.share_before)} → {percent(p.share_after)}",
-        "clear": abs(p.z) >= 3,
+        "certain": p.apart,
     }
 
 
@@ -209,9 +209,9 @@ def _trend(now: int, before: int) -> str:
 def _change(now: Estimate, before: Estimate | None) -> dict[str, Any]:
     """How a rate moved since the span before, and whether the two intervals lie apart."""
     if before is None or not now.n or not before.n:
-        return {"text": "–", "clear": False, "worse": False}
+        return {"text": "–", "certain": False, "worse": False}
     apart = now.low > before.high or now.high < before.low
-    return {"text": points(now.value - before.value), "clear": apart, "worse": now.value < before.value}
+    return {"text": points(now.value - before.value), "certain": apart, "worse": now.value < before.value}
 
 
 def _figure(value: float) -> str:
