@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from noria.agent.bundle import Encoders
 from noria.agent.encoding import Encoder
 from noria.label import SamplingPolicy, SettlingPolicy
 from noria.monitor import AlarmPolicy
+from noria.monitor.alerting import AlertPolicy
 from noria.monitor.explain import ExplainPolicy
 from noria.monitor.windows.policy import WindowPolicy
 from noria.records import Receipt, Verdict
@@ -18,6 +19,7 @@ from noria.release import GatePolicy, consider
 from noria.update import BacklogPolicy, DiscoveryPolicy, TriagePolicy, UpdatePolicy
 
 if TYPE_CHECKING:
+    from noria.ports.alert_channel import AlertChannel
     from noria.ports.label_desk import LabelDesk
     from noria.stores import Stores
 
@@ -32,6 +34,7 @@ class LoopPolicy:
     alarm: AlarmPolicy = field(default_factory=AlarmPolicy)
     windows: WindowPolicy = field(default_factory=WindowPolicy)
     explain: ExplainPolicy = field(default_factory=ExplainPolicy)
+    alert: AlertPolicy = field(default_factory=AlertPolicy)
     gate: GatePolicy = field(default_factory=GatePolicy)
     update: UpdatePolicy = field(default_factory=UpdatePolicy)
     discovery: DiscoveryPolicy = field(default_factory=DiscoveryPolicy)
@@ -55,7 +58,7 @@ class House:
     a spec, for agents that need one. `encoder`: the one to train with, or None and why there is none; `topic_encoder`:
     the one that says which queries are alike, whatever the agent is trained with. `judge`: what gives the verdict on a
     candidate. `watch`: brings windows, explanations and alerts up to the present (UTC milliseconds) once findings are
-    stored; None = nobody looks on.
+    stored; None = nobody looks on. `channels`: who is told of alerts; `address`: of the pages, for links, "" = unknown.
     """
 
     stores: Stores
@@ -68,3 +71,5 @@ class House:
     topic_encoder: Callable[[], tuple[Encoder | None, str]] = no_encoder
     judge: Judge = consider
     watch: Callable[[int], Receipt] | None = None
+    channels: Sequence[AlertChannel] = ()
+    address: str = ""

@@ -110,3 +110,14 @@ class Comment:
     author: str
     time_ms: int
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """An alert as people are told of it. `subject`: one line. `link`: of its page, "" where no address is known."""
+
+    alert: Alert
+    subject: str
+    sentences: tuple[str, ...]
+    link: str
+    time_ms: int

@@ -2,12 +2,20 @@
 
 from noria.app.settings.mapping import from_mapping
 from noria.app.settings.reading import DESKS, label_desk, loop_policy, read_settings
-from noria.app.settings.sections import EncoderChoice, LabelStudioSettings, ServeSettings, Settings, StoreSettings
+from noria.app.settings.sections import (
+    AlertSettings,
+    EncoderChoice,
+    LabelStudioSettings,
+    ServeSettings,
+    Settings,
+    StoreSettings,
+)
 from noria.app.settings.template import TEMPLATE
 
 __all__ = [
     "DESKS",
     "TEMPLATE",
+    "AlertSettings",
     "EncoderChoice",
     "LabelStudioSettings",
     "ServeSettings",

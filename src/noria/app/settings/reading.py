@@ -52,6 +52,7 @@ def loop_policy(settings: Settings, where: str = "noria.toml") -> Any:
         settling=from_mapping(SettlingPolicy, deciding, f"{where} [label]"),
         alarm=from_mapping(AlarmPolicy, alarming, f"{where} [monitor]"),
         windows=from_mapping(WindowPolicy, measuring, f"{where} [monitor]"),
+        alert=_alert_policy(settings, where),
         explain=from_mapping(ExplainPolicy, explaining, f"{where} [monitor]"),
         gate=from_mapping(GatePolicy, settings.release, f"{where} [release]"),
         update=from_mapping(UpdatePolicy, planning, f"{where} [update]"),
@@ -59,6 +60,20 @@ def loop_policy(settings: Settings, where: str = "noria.toml") -> Any:
         triage=from_mapping(TriagePolicy, causes, f"{where} [update]"),
         backlog=from_mapping(BacklogPolicy, waiting, f"{where} [update]"),
     )
+
+
+def _alert_policy(settings: Settings, where: str) -> Any:
+    from noria.monitor.alerting import AlertPolicy
+    from noria.records.findings import SEVERITIES
+
+    own = settings.alerts
+    least = next((s for s in SEVERITIES if s == own.least_severity), None)
+    if least is None:
+        hint = nearest(own.least_severity, SEVERITIES)
+        raise UsageError(f"{where} [alerts]: least_severity cannot be {own.least_severity!r}. {hint}")
+    if own.smtp and not (own.mail_from and own.mail_to):
+        raise UsageError(f"{where} [alerts]: smtp needs mail_from and mail_to: whose letters go to whom.")
+    return AlertPolicy(least, own.quiet_hours, own.settled_labels)
 
 
 def label_desk(settings: Settings) -> str:

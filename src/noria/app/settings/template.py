@@ -46,6 +46,16 @@ TEMPLATE = """\
 # slice_margin = 0.1         # the loss of a protected slice that must be ruled out
 # margins = {}               # { "account acme" = 0.05 }: its own margin
 
+[alerts]
+# webhook = "https://…"      # gets each alert as JSON; signed where NORIA_ALERT_SECRET is set
+# smtp = "mail.example.com:587"   # letters; the password of smtp_user in NORIA_SMTP_PASSWORD
+# smtp_user = ""
+# mail_from = "noria@example.com"
+# mail_to = "ann@example.com, bob@example.com"
+# address = "https://va.example.com"   # of these pages, for links; Slack: its webhook in NORIA_SLACK_WEBHOOK
+# least_severity = "low"     # info, low, medium, high: nothing below it is told
+# quiet_hours = 6            # after an alert only a more severe one is told for so long
+
 [serve]
 # host = "127.0.0.1"          # on any other host keys are demanded (noria keys create)
 # port = 8420
