@@ -46,7 +46,7 @@ class Mark:
     text: str
     from_ms: int
     to_ms: int
-    finding_id: str = ""
+    id: str = ""
 
 
 def without_nan(value: Any) -> Any:
@@ -203,10 +203,7 @@ def chart(view: Mapping[str, Any]) -> dict[str, Any]:
             for row in rows(view)
         ],
         "replayed": bool(view["replay"]),
-        "marks": [
-            {"key": m.key, "kind": m.kind, "from_ms": m.from_ms, "to_ms": m.to_ms, "id": m.finding_id}
-            for m in marks(view)
-        ],
+        "marks": [{name: getattr(m, name) for name in ("key", "kind", "from_ms", "to_ms", "id")} for m in marks(view)],
     }
 
 
