@@ -17,7 +17,8 @@ COMMANDS = {
     "experiments": "experiments.tree", "thresholds": "choosing.thresholds", "choose": "choosing.choose",
     "release": "release", "up": "serving", "ask": "serving", "feedback": "serving", "label": "labels",
     "label-studio": "labels", "keys": "access.keys", "accounts": "access.keys", "erase": "access.erase",
-    "monitor": "loop", "detect": "monitoring.detection", "update": "updating.update", "turn": "loop",
+    "monitor": "loop", "notebook": "monitoring.notebook", "detect": "monitoring.detection",
+    "update": "updating.update", "turn": "loop",
     "replay": "replay", "demo": "replay", "fake": "helpdesk.fake",
 }  # fmt: skip
 SUMMARIES = {
@@ -43,6 +44,7 @@ SUMMARIES = {
     "erase": "Erase what a person said.",
     "detect": "Find when any series changed.",
     "monitor": "Look for changes of quality.",
+    "notebook": "Query the lake and the journal in a notebook.",
     "update": "Plan, topics, backlog; accept, merge or dismiss.",
     "turn": "Turn the loop once.",
     "replay": "Turn the loop on a stream with a simulated clock.",

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Protocol
 
 from fastapi import Depends, Request
@@ -130,6 +131,11 @@ class House(Protocol):
 
     @property
     def watching(self) -> Watching: ...
+
+    @property
+    def notebook(self) -> Path | None:
+        """The notebook that is shown, where there is one."""
+        ...
 
     @property
     def service(self) -> AnsweringService: ...

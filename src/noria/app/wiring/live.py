@@ -8,6 +8,7 @@ import secrets
 import threading
 import time
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from noria.app.home import Home
@@ -79,6 +80,11 @@ class LiveHouse:
     def conversations(self) -> SessionDoor:
         """Sessions in the journal."""
         return self.stores.journal.sessions
+
+    @property
+    def notebook(self) -> Path | None:
+        """The home's notebook."""
+        return self.home.notebook if self.home.notebook.is_file() else None
 
     @cached_property
     def watching(self) -> StoredWatching:

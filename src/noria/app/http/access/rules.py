@@ -69,6 +69,9 @@ RULES = (
     Rule("GET", "/releases", "figures", whole=True),
     Rule("GET", "/backlog", "figures", whole=True),
     Rule("GET", "/backlog.csv", "figures", whole=True),
+    # its page sends what marimo sends; the cookie goes with requests of this site only
+    Rule("*", "/notebook/", "figures", whole=True, counted=False, marked=False),
+    Rule("GET", "/notebook", "figures", whole=True),
     Rule("GET", "/label", "label", whole=True),
     Rule("GET", "/ask", "ask", whole=True),
     Rule("GET", "/chat", "open_session"),

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, insert, select
+from sqlalchemy import Connection, Engine, delete, insert, select, text
 
 from noria.errors import NotFound
 from noria.records.findings import (
@@ -22,6 +22,7 @@ from noria.records.findings import (
 from noria.stores.journal.codec import Row, Stored, check_one_of, check_texts, plain, restored
 from noria.stores.journal.engine import fetch, put, reading, replace_row, writing
 from noria.stores.journal.schema import FINDINGS, TOUCHED
+from noria.stores.journal.watching.asking import read_only
 from noria.stores.journal.watching.columns import TrafficColumns, facts_of, read_columns, sample_texts, span_of
 from noria.stores.journal.watching.lists import Listed, QueryFilter, list_queries
 from noria.stores.journal.watching.schema import ALERTS, COMMENTS, EXPLANATIONS
@@ -44,6 +45,15 @@ class WatchDoor:
         """The first and the last query time; None without traffic."""
         with reading(self._engine) as connection:
             return span_of(connection)
+
+    def select(self, sql: str) -> list[dict[str, Any]]:
+        """The rows that a question in SQL gives; it can change nothing.
+
+        Raises:
+            UsageError: it is no question, or not one that the database understands.
+        """
+        with reading(self._engine) as connection, read_only(connection):
+            return [dict(row) for row in connection.execute(text(sql)).mappings()]
 
     def texts(self, since_ms: int, until_ms: int, most: int = 2_000) -> list[str]:
         """About `most` texts of queries, spread evenly over a span."""
