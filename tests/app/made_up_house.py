@@ -209,6 +209,8 @@ def made_up_task(number: int, text: str, **fields: Any) -> LabelTask:
 class MadeUpHouse:
     """The whole house; `view` is what the performance page gets."""
 
+    notebook = None
+
     def __init__(self, view: dict[str, Any] | None = None, release: str | None = "r0007") -> None:
         self.service, self.desk = MadeUpService(release), MadeUpDesk()
         self.view = view if view is not None else made_up_view()

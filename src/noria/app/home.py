@@ -39,6 +39,10 @@ class Home:
         return self.path / "experiments"
 
     @property
+    def notebook(self) -> Path:
+        return self.path / "notebooks" / "quality.py"
+
+    @property
     def label_studio(self) -> Path:
         return self.path / "label-studio"
 

@@ -105,6 +105,8 @@ class _Lap:
         timer = _Timer(self.house.clock)
         house, encoder = self.house, self.house.topic_encoder()[0]
         timer.add(monitor.check(house.stores, house.policy.alarm, until_ms=self.now_ms, encoder=encoder)[1])
+        if house.watch is not None:
+            timer.add(house.watch(self.now_ms))
         return timer.told()
 
     def watch(self) -> dict[str, Plain]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from noria import label, update
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from noria.stores import Stores
 
 ACCEPTED = "update.accepted"
+BACKLOG = "update.backlog"
+"""Where the backlog is kept as it stood last."""
 _MOST_RETRIED = 2000
 
 
@@ -110,7 +112,9 @@ def open_backlog(house: House, judged: Sequence[Judged], *, now_ms: int) -> list
     week = Week(latest, len(queries) - latest, right / sum(weights) if weights else 0.5)
     items = backlog(known_topics(stores), judged, triage(house, judged), week, now_ms=now_ms, policy=policy)
     releases = stores.journal.releases()
-    return [*items, *outcomes(stores.journal.get_state(DECIDED) or {}, judged, releases)]
+    items += outcomes(stores.journal.get_state(DECIDED) or {}, judged, releases)
+    stores.journal.set_state(BACKLOG, {"time_ms": now_ms, "items": [asdict(item) for item in items]})
+    return items
 
 
 def _retried(house: House, finding: Finding, judged: Sequence[Judged]) -> Retried | None:

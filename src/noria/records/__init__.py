@@ -3,6 +3,7 @@
 from noria.records.data import (
     DAY_MS,
     FOREVER_MS,
+    HOUR_MS,
     IRRELEVANT,
     NO_ARTICLE,
     OOS,
@@ -73,6 +74,7 @@ __all__ = [
     "DECISIONS",
     "FEEDBACK_KINDS",
     "FOREVER_MS",
+    "HOUR_MS",
     "IRRELEVANT",
     "NO_ARTICLE",
     "OOS",

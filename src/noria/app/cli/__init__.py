@@ -17,8 +17,9 @@ COMMANDS = {
     "experiments": "experiments.tree", "thresholds": "choosing.thresholds", "choose": "choosing.choose",
     "release": "release", "up": "serving", "ask": "serving", "feedback": "serving", "label": "labels",
     "label-studio": "labels", "keys": "access.keys", "accounts": "access.keys", "erase": "access.erase",
-    "monitor": "loop", "detect": "monitoring.detection", "update": "updating.update", "turn": "loop",
-    "worker": "working.worker", "replay": "replay", "demo": "replay", "help-desk": "helpdesk.exchange",
+    "monitor": "loop", "notebook": "monitoring.notebook", "detect": "monitoring.detection",
+    "update": "updating.update", "turn": "loop", "worker": "working.worker",
+    "replay": "replay", "demo": "replay", "help-desk": "helpdesk.exchange",
     "deploy": "deploying.tree", "fake": "helpdesk.fake",
 }  # fmt: skip
 SUMMARIES = {
@@ -44,6 +45,7 @@ SUMMARIES = {
     "erase": "Erase what a person said.",
     "detect": "Find when any series changed.",
     "monitor": "Look for changes of quality.",
+    "notebook": "Query the lake and the journal in a notebook.",
     "update": "Plan, topics, backlog; accept, merge or dismiss.",
     "turn": "Turn the loop once.",
     "worker": "Run the loop on schedule, one worker at a time.",

@@ -7,10 +7,11 @@ from contextlib import closing
 import click
 
 from noria.app.cli.context import home_options, opened, show, table
+from noria.app.cli.monitoring.windows import windows
 from noria.records import DAY_MS
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option("--days", default=14, show_default=True, type=click.IntRange(min=1), help="Days of quality to show.")
 @click.option("--account", metavar="NAME", help="Production quality of one account only.")
 @click.option("--release", metavar="NAME", help="Of the answers of one release only.")
@@ -35,6 +36,8 @@ def monitor(
     as_json: bool,
 ) -> None:
     """Look for changes of quality in all labels; show the last days, and production quality over all of them."""
+    if ctx.invoked_subcommand is not None:
+        return
     from noria.app.wiring import now_ms, open_house
     from noria.monitor import QualityPolicy, by_day, check, window
     from noria.monitor.watching.expectation import expected_quality
@@ -73,6 +76,9 @@ def monitor(
     result = {"days": quality, "expected": expected, "findings": found, "new": [f.finding_id for f in new]}
     budget = {"false_alarms_a_year": policy.false_alarms_a_year, "window": whole, "since_ms": since_ms}
     show(result | budget, as_json=as_json, text="\n".join(lines))
+
+
+monitor.add_command(windows)
 
 
 @click.command()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from noria.app.http.dashboard import notebooks
 from noria.app.http.problems import HttpProblem, respond, too_large, unexpected
 
 MAX_BODY_BYTES = 64 * 1024
@@ -123,6 +124,8 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 
 def _add_headers(message: Message, path: str) -> None:
     headers = MutableHeaders(scope=message)
+    if path.startswith(f"{notebooks.PREFIX}/"):
+        headers["Content-Security-Policy"] = notebooks.POLICY
     for name, value in HEADERS.items():
         headers.setdefault(name, value)
     # static files are asked for again at each load and answered "not modified": an update shows at once

@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Protocol
 
 from fastapi import Depends, Request
 
+from noria.app.http.dashboard.house import Watching
 from noria.app.http.metrics import Metrics
 from noria.ports import DeskStatus
 from noria.records import Article, Feedback, Label, LabelTask, Prediction, Query
@@ -137,6 +139,14 @@ class House(Protocol):
 
     @property
     def conversations(self) -> Conversations: ...
+
+    @property
+    def watching(self) -> Watching: ...
+
+    @property
+    def notebook(self) -> Path | None:
+        """The notebook that is shown, where there is one."""
+        ...
 
     @property
     def service(self) -> AnsweringService: ...

@@ -21,6 +21,7 @@ from noria import __version__
 from noria.app.http import pages, problems
 from noria.app.http.access import login
 from noria.app.http.access.gate import Gate
+from noria.app.http.dashboard import findings, notebooks, queries, routes
 from noria.app.http.guard import Guard
 from noria.app.http.house import House
 from noria.app.http.rendering import STATIC
@@ -70,8 +71,10 @@ def create_app(house: House) -> FastAPI:
     )
     app.state.house = house
     app.router.routes.append(Route("/v1/ask", asking.ask_directly, methods=["POST"]))
-    for topic in (asking, conversations, help_desk, standing, labelling, ml_backend, pages, login):
+    every = (asking, conversations, help_desk, standing, labelling, ml_backend, pages, findings, routes, queries, login)
+    for topic in every:
         app.include_router(topic.router)
+    notebooks.mount(app, house.notebook)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     problems.install(app)
     app.add_middleware(Gate, house=house)

@@ -6,6 +6,7 @@ from noria.app.settings.help_desk import DeskSettings, HelpDeskSettings, help_de
 from noria.app.settings.mapping import from_mapping
 from noria.app.settings.reading import DESKS, label_desk, loop_policy, read_settings
 from noria.app.settings.sections import (
+    AlertSettings,
     EncoderChoice,
     LabelStudioSettings,
     ServeSettings,
@@ -18,6 +19,7 @@ from noria.app.settings.template import TEMPLATE
 __all__ = [
     "DESKS",
     "TEMPLATE",
+    "AlertSettings",
     "DeskSettings",
     "EcsSettings",
     "EncoderChoice",

@@ -75,11 +75,33 @@ class LabelStudioSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AlertSettings:
+    """Who is told of alerts beside the log.
+
+    webhook: gets the alert as JSON, signed with NORIA_ALERT_SECRET where that is set. smtp: `host:port` of the mail
+    server; the user's password is in NORIA_SMTP_PASSWORD. mail_to: addresses, separated by commas. address: of these
+    pages, for links. A Slack-style webhook's address is a secret: NORIA_SLACK_WEBHOOK. least_severity, quiet_hours,
+    settled_labels: see `noria.monitor.alerting.AlertPolicy`.
+    """
+
+    webhook: str = ""
+    smtp: str = ""
+    smtp_user: str = ""
+    mail_from: str = ""
+    mail_to: str = ""
+    address: str = ""
+    least_severity: str = "low"
+    quiet_hours: float = 6.0
+    settled_labels: int = 50
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All sections; `agent` is the recipe's mapping, checked by the agent room."""
 
     agent: Mapping[str, Any] = field(default_factory=dict)
     ecs: EcsSettings = field(default_factory=EcsSettings)
+    alerts: AlertSettings = field(default_factory=AlertSettings)
     encoder: EncoderChoice = field(default_factory=EncoderChoice)
     help_desk: Mapping[str, Any] = field(default_factory=dict)
     label: Mapping[str, Any] = field(default_factory=dict)

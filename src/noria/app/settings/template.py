@@ -25,6 +25,8 @@ TEMPLATE = """\
 [monitor]
 # false_alarms_a_year = 2.0  # of all metrics, slices and streams together, on average at most
 # baseline_days = 14         # days from which a reference is taken
+# embed_an_hour = 5          # texts of an hour whose vectors are summed in its window
+# explain_days = 28          # days before a change, and at most since it, that are compared
 
 [update]
 # min_new_labels = 200       # labels that start a retraining
@@ -55,6 +57,16 @@ TEMPLATE = """\
 
 [ecs]
 # what 'noria deploy ecs' needs to know: docs/deploy.md
+
+[alerts]
+# webhook = "https://…"      # gets each alert as JSON; signed where NORIA_ALERT_SECRET is set
+# smtp = "mail.example.com:587"   # letters; the password of smtp_user in NORIA_SMTP_PASSWORD
+# smtp_user = ""
+# mail_from = "noria@example.com"
+# mail_to = "ann@example.com, bob@example.com"
+# address = "https://va.example.com"   # of these pages, for links; Slack: its webhook in NORIA_SLACK_WEBHOOK
+# least_severity = "low"     # info, low, medium, high: nothing below it is told
+# quiet_hours = 6            # after an alert only a more severe one is told for so long
 
 [serve]
 # host = "127.0.0.1"          # on any other host keys are demanded (noria keys create)

@@ -26,7 +26,9 @@ def _gather(house: House, _now_ms: int) -> list[Receipt]:
 
 
 def _monitor(house: House, now_ms: int) -> list[Receipt]:
-    return [monitor.check(house.stores, house.policy.alarm, until_ms=now_ms)[1]]
+    encoder = house.topic_encoder()[0]
+    looked = monitor.check(house.stores, house.policy.alarm, until_ms=now_ms, encoder=encoder)[1]
+    return [looked, house.watch(now_ms)] if house.watch is not None else [looked]
 
 
 def _watch(house: House, now_ms: int) -> list[Receipt]:

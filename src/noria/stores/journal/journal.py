@@ -32,6 +32,7 @@ from noria.stores.journal.help_desk import DeskReading, Outbox
 from noria.stores.journal.labels import Settle
 from noria.stores.journal.leases import LeaseDoor
 from noria.stores.journal.staging import StagingDoor
+from noria.stores.journal.watching import WatchDoor
 
 Entry = Prediction | Feedback | OwnFeedback | Label | Session | HandOver
 """What comes in while serving and labelling, and can be written together."""
@@ -47,7 +48,7 @@ class Journal:
 
     `access`: keys, rules of accounts, audit, erasure. `sessions`: conversations. `leases`: what one at a time may do.
     `outbox`: hand-overs on their way to a help desk. `desk_reading`: where reading the help desks goes on.
-    `staging`: challengers.
+    `staging`: challengers. `watching`: columns, hours to look at, explanations, alerts.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -56,6 +57,7 @@ class Journal:
         self.leases = LeaseDoor(engine)
         self.outbox, self.desk_reading = Outbox(engine), DeskReading(engine)
         self.staging = StagingDoor(engine)
+        self.watching = WatchDoor(engine)
 
     @classmethod
     def open(cls, url: str) -> Journal:

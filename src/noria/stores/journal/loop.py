@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, insert, select
 
-from noria.records import Finding, TurnReceipt
+from noria.records import HOUR_MS, Finding, TurnReceipt
 from noria.stores.journal.codec import check_texts, figure, number, plain, receipt_from, receipt_json, restored
 from noria.stores.journal.engine import put, replace_row
-from noria.stores.journal.schema import FINDINGS, STATE, TURNS
+from noria.stores.journal.schema import FINDINGS, STATE, TOUCHED, TURNS
 
 _PLAIN_COLUMNS = [column.name for column in FINDINGS.columns if column.name != "details"]
 
@@ -66,6 +66,13 @@ def _finding(row: RowMapping) -> Finding:
     details |= {"others": tuple(details["others"])} if "others" in details else {}
     kept = {name: row[name] for name in _PLAIN_COLUMNS}
     return Finding(**{**kept, "before": number(row["before"]), "after": number(row["after"]), **details})
+
+
+def touch(connection: Connection, times_ms: Iterable[int]) -> None:
+    """Notes that something of the hours of these times changed, so that their figures are made anew."""
+    hours = sorted({time_ms // HOUR_MS * HOUR_MS for time_ms in times_ms})
+    if hours:
+        connection.execute(insert(TOUCHED), [{"hour_ms": hour_ms} for hour_ms in hours])
 
 
 def write_state(connection: Connection, key: str, value: Mapping[str, Any]) -> None:

@@ -12,6 +12,7 @@ from noria.records import DAY_MS, DECISIONS, FEEDBACK_KINDS, Answer, Feedback, P
 from noria.records.sessions import OwnFeedback
 from noria.stores.journal.codec import Row, Stored, check_one_of, check_texts, figure, number, plain, restored
 from noria.stores.journal.engine import fetch, put, put_telling
+from noria.stores.journal.loop import touch
 from noria.stores.journal.schema import FEEDBACK, PREDICTIONS
 
 _EPOCH = date(1970, 1, 1).toordinal()
@@ -24,6 +25,7 @@ def put_predictions(connection: Connection, predictions: Sequence[Prediction]) -
         UsageError: an id is known with other content, or a text cannot be stored.
     """
     rows = [_prediction_row(prediction) for prediction in predictions]
+    touch(connection, (row["time_ms"] for row in rows))
     return put(connection, PREDICTIONS, rows, what="prediction", same=PREDICTIONS.columns.keys())
 
 
@@ -40,18 +42,19 @@ def put_feedback(connection: Connection, feedback: Sequence[Feedback | OwnFeedba
     for own, given in zip(told, feedback, strict=True):
         whose = known.get(own.event.prediction_id)
         # another account's prediction is as unknown as one that never was
-        if whose is None or (own is given and (own.account, own.session or whose[1]) != whose):
+        if whose is None or (own is given and (own.account, own.session or whose[1]) != whose[:2]):
             raise _unknown(own.event.prediction_id)
+    touch(connection, (time_ms for _, _, time_ms in known.values()))
     return put_telling(connection, FEEDBACK, rows, what="feedback event", same=("prediction_id", "kind", "value"))
 
 
-def known_predictions(connection: Connection, prediction_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Those of `prediction_ids` that the journal holds → their account and session."""
-    columns = PREDICTIONS.c.prediction_id, PREDICTIONS.c.account, PREDICTIONS.c.session
-    known: dict[str, tuple[str, str]] = {}
+def known_predictions(connection: Connection, prediction_ids: Sequence[str]) -> dict[str, tuple[str, str, int]]:
+    """Those of `prediction_ids` that the journal holds → their account, session and query time."""
+    columns = PREDICTIONS.c.prediction_id, PREDICTIONS.c.account, PREDICTIONS.c.session, PREDICTIONS.c.time_ms
+    known: dict[str, tuple[str, str, int]] = {}
     for start in range(0, len(prediction_ids), 500):
         query = select(*columns).where(columns[0].in_(prediction_ids[start : start + 500]))
-        known.update({name: (account, session) for name, account, session in connection.execute(query)})
+        known.update({name: (account, session, at) for name, account, session, at in connection.execute(query)})
     return known
 
 

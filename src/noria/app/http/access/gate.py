@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from noria.app.http.access.rules import OPEN, Rule, rule_of
+from noria.app.http.dashboard.notebooks import PREFIX as NOTEBOOK
 from noria.app.http.house import House
 from noria.app.http.problems import HttpProblem, respond, wants_page
 from noria.records.access import ALL_ACCOUNTS
@@ -43,11 +44,10 @@ class Gate:
         if scope["type"] not in {"http", "websocket"}:
             await self.app(scope, receive, send)
             return
-        if scope["type"] == "websocket":  # none of ours: nothing gets through
-            await receive()
-            await send({"type": "websocket.close", "code": 4401})
-            return
         headers = dict(scope["headers"])
+        if scope["type"] == "websocket":
+            await self._socket(scope, headers, receive, send)
+            return
         origin = headers.get(b"origin", b"").decode("latin-1")
         if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
             await self._preflight(origin)(scope, receive, send)
@@ -71,6 +71,19 @@ class Gate:
             return
         scope["principal"] = who
         await self.app(scope, receive, marked_send)
+
+    async def _socket(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send) -> None:
+        """Lets a websocket of the notebook through, from a page of this site, for who may see the notebook."""
+        rule, (who, _) = rule_of("GET", scope["path"]), self._principal(headers)
+        page = headers.get(b"origin", b"").decode("latin-1").partition("://")[2]
+        ours = page == headers.get(b"host", b"").decode("latin-1")
+        allowed = who is not None and rule.right in who.may and (not rule.whole or who.account == ALL_ACCOUNTS)
+        if scope["path"].startswith(f"{NOTEBOOK}/") and ours and allowed:
+            scope["principal"] = who
+            await self.app(scope, receive, send)
+            return
+        await receive()
+        await send({"type": "websocket.close", "code": 4401})
 
     def _who(self, scope: Scope, headers: dict[bytes, bytes], rule: Rule) -> tuple[Principal | None, Response | None]:
         """Who asks, and the refusal where that one may not."""
@@ -136,7 +149,9 @@ _FORM_SENTENCE = (
 
 def _sign_in(scope: Scope) -> Response:
     if wants_page(scope):
-        return RedirectResponse(f"/login?next={quote(scope['path'])}", 303)
+        query = scope["query_string"].decode("latin-1")
+        aim = f"{scope['path']}?{query}" if query else scope["path"]
+        return RedirectResponse(f"/login?next={quote(aim)}", 303)
     detail = "Send a key or the token of a session: Authorization: Bearer …. Keys are made by 'noria keys create'."
     challenge = {"WWW-Authenticate": 'Bearer realm="noria"'}
     return respond(HttpProblem(401, "no-key", "A key is needed", detail, headers=challenge), scope)

@@ -20,6 +20,7 @@ REVISIONS: tuple[str, ...] = (
     "0003_access",
     "0004_help_desk",
     "0005_findings",
+    "0006_watching",
     "0007_challengers",
 )
 HEAD = REVISIONS[-1]
