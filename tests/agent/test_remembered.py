@@ -79,7 +79,7 @@ class Watched:
         return getattr(self.recipe, name)
 
 
-@pytest.mark.parametrize("name", sorted(remembered.READS))
+@pytest.mark.parametrize("name", sorted(set(remembered.READS) - {"tuned"}))  # that one: tests/agent/test_accurate.py
 @pytest.mark.parametrize("changes", CHANGES)
 def test_a_member_reads_no_setting_that_its_key_leaves_out(name, changes):
     recipe = Recipe.from_dict(changes)

@@ -26,6 +26,7 @@ from noria.agent.decision import ThresholdDecider
 from noria.agent.encoding import Encoder
 from noria.agent.heads.components import member_maker
 from noria.agent.heads.confidence import CalibratedConfidence
+from noria.agent.heads.foreign import ForeignRows
 from noria.agent.heads.fusion import Fusion
 from noria.agent.heads.intent import FusedIntents
 from noria.agent.heads.ngrams import Ngrams
@@ -38,7 +39,7 @@ from noria.agent.retrieval import FINDER_FILES, ArticleFinder, pack_finder, unpa
 from noria.errors import NotFound, StateError, UsageError
 from noria.records import Article
 
-SCHEMA = 2
+SCHEMA = 3
 """Raised whenever a bundle changes its meaning; an older Noria refuses what is newer than its own."""
 
 MANIFEST = "manifest.json"
@@ -65,6 +66,8 @@ def pack(agent: Agent) -> dict[str, bytes]:
     parts |= {"scope": scope.stored(), "confidence": confidence.stored()}
     if model.table is not None:
         parts["table"] = model.table.stored()
+    if model.foreign is not None:
+        parts["foreign"] = model.foreign.stored()
     arrays = {f"{part}.{name}": array for part, stored in parts.items() for name, array in stored.arrays.items()}
     arrays |= {"ngrams.word_idf": ngrams.word_idf, "ngrams.char_idf": ngrams.char_idf}
     told = {
@@ -228,11 +231,12 @@ def _model(
     if not isinstance(first, NgramSvm) or len(first.weights) != ngrams.size:
         raise ValueError(f"weights for another vocabulary than that of {ngrams.size} n-grams")
     table = TokenTable.load(parts["table"]) if "table" in parts else None
+    foreign = ForeignRows.load(parts["foreign"]) if "foreign" in parts else None
     fusion = told["fusion"]
     fused = Fusion(tuple(fusion["weights"]), tuple(fusion["temperatures"]), float(fusion["final"]))
     if not len(members) == len(fused.weights) == len(fused.temperatures):
         raise ValueError("not as many weights as members")
-    return FusedIntents(ngrams, members, classes, fused, rejects=bool(told["rejects"]), table=table)
+    return FusedIntents(ngrams, members, classes, fused, rejects=bool(told["rejects"]), table=table, foreign=foreign)
 
 
 def _of(arrays: Mapping[str, Any], part: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from noria.agent.agent import Agent
-from noria.agent.calibration import Course, Division, Measured, Vectors, divide, measure
+from noria.agent.calibration import Course, Division, Measured, Vectors, divide, listened_to, measure
 from noria.agent.decision import ThresholdDecider, fit_choice
 from noria.agent.encoding import Encoder
 from noria.agent.heads.confidence import fit_confidence
@@ -17,6 +17,7 @@ from noria.agent.heads.fusion import fit_fusion
 from noria.agent.heads.intent import FusedIntents, Raw
 from noria.agent.heads.remembered import Memory
 from noria.agent.heads.scope import fit_scope
+from noria.agent.members.finetuning import what_tuning_lacks
 from noria.agent.members.tokens import TokenTable
 from noria.agent.protocols import Floats
 from noria.agent.ranking import Citation
@@ -70,6 +71,7 @@ def fit(
     vectors = Vectors(table or encoder, [r.text for r in rows] + [text for text, _ in passages])
     course = Course(tuple(passages), classes, vectors, members, recipe, table, memory)
     model = course.train(division.learn, division.foreign, learns_reject=division.learns_reject)
+    model = model.with_foreign(listened_to(division, vectors, recipe))
     measured = measure(division, course, model)
     model = model.with_fusion(fit_fusion(_by_member(measured.inside), measured.targets))
     facts = _facts(division, measured, len(passages))
@@ -87,10 +89,13 @@ def line_up(recipe: Recipe, encoder: Encoder | None) -> tuple[tuple[str, ...], E
         return ("ngrams", *own), None, (said,)
     if recipe.lineup == "fast":  # near rows would take as long as all the rest
         return ("ngrams", "dense", *own), encoder, ()
-    if recipe.lineup == "accurate":
-        said = "The line-up 'accurate' needs a fine-tuned encoder, which this version cannot make: it is 'default'."
-        return ("ngrams", "dense", "neighbours", *own), encoder, (said,)
-    return ("ngrams", "dense", "neighbours", *own), encoder, ()
+    names = ("ngrams", "dense", "neighbours", *own)
+    if recipe.lineup == "default":
+        return names, encoder, ()
+    lacks = what_tuning_lacks(encoder)
+    if lacks:
+        return names, encoder, (f"The line-up 'accurate' fine-tunes the encoder, but {lacks}; so it is 'default'.",)
+    return ("ngrams", "dense", "neighbours", "tuned", *own), encoder, ()
 
 
 def _by_member(raws: Sequence[Raw]) -> list[Floats]:

@@ -84,6 +84,7 @@ class TrainingSet:
     `texts`: (n,), and `targets` the class number of each; `len(classes)` stands for "not in scope", and occurs only
     where `learns_reject`. `matrix`: the texts' n-grams as `csr_matrix` takes them, `n_grams` columns. `vectors`: (n,
     dim) by the encoder, None where there is none; their first `sentence_dim` columns are the usual sentence vector.
+    `encoder_files`: of that encoder, where a member of the line-up fine-tunes it.
     """
 
     texts: tuple[str, ...]
@@ -94,6 +95,7 @@ class TrainingSet:
     n_grams: int
     vectors: Floats32 | None = None
     sentence_dim: int = 0
+    encoder_files: Mapping[str, bytes] | None = None
 
 
 class Member(Protocol):

@@ -88,7 +88,9 @@ def _learnt(
         weight=known / max(1, len(model.classes)),
     )
     members = {name: member.warm(change, recipe) for name, member in model.members.items() if isinstance(member, Warm)}
-    return FusedIntents(grown, members, classes, model.fusion, rejects=model.rejects, table=model.table)
+    return FusedIntents(
+        grown, members, classes, model.fusion, rejects=model.rejects, table=model.table, foreign=model.foreign
+    )
 
 
 def _sample(old: Sequence[Example], touched: set[str]) -> list[Example]:

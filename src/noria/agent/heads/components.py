@@ -9,13 +9,18 @@ from __future__ import annotations
 from importlib.metadata import entry_points
 from typing import cast
 
-from noria.agent.members import DenseHead, Neighbours, NgramSvm
+from noria.agent.members import DenseHead, Neighbours, NgramSvm, TunedEncoder
 from noria.agent.protocols import MemberMaker
 from noria.errors import UsageError, nearest
 
 GROUP = "noria.components"
 
-_MEMBERS: dict[str, MemberMaker] = {"ngrams": NgramSvm, "dense": DenseHead, "neighbours": Neighbours}
+_MEMBERS: dict[str, MemberMaker] = {
+    "ngrams": NgramSvm,
+    "dense": DenseHead,
+    "neighbours": Neighbours,
+    "tuned": TunedEncoder,
+}
 
 
 def member_maker(name: str) -> MemberMaker:
