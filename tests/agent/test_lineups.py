@@ -8,7 +8,6 @@ import subprocess
 import sys
 from functools import cache
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,9 +16,7 @@ from tests.agent.test_agent import ODD
 from tests.agent.toy_encoder import ToyEncoder
 
 from noria.agent import Recipe, fit, pack, unpack
-from noria.agent.heads import components
-from noria.agent.protocols import Stored
-from noria.errors import NotFound, StateError, UsageError
+from noria.errors import NotFound, StateError
 from noria.records import SMALL_TALK
 
 ROWS = list(examples())
@@ -157,49 +154,6 @@ def test_a_text_is_encoded_once_for_all_that_a_fit_needs():
     encoder = ToyEncoder()
     fit(SOME, (), Recipe(), encoder)
     assert encoder.asked <= len({r.text for r in SOME}) + len({r.intent for r in SOME})
-
-
-class Shouter:
-    """A member of another package: sure of the first class when a text shouts."""
-
-    evidence_names = ("loud",)
-
-    def __init__(self, count):
-        self.count = count
-
-    @classmethod
-    def train(cls, rows, recipe):
-        return cls(len(rows.classes) + rows.learns_reject)
-
-    @classmethod
-    def load(cls, stored, classes, recipe):
-        return cls(stored.figures["count"])
-
-    def logits(self, query):
-        return np.eye(self.count)[0] * query.text.isupper()
-
-    def evidence(self, query, logits):
-        return (float(logits[0]),)
-
-    def stored(self):
-        return Stored({"count": self.count})
-
-
-def test_a_package_brings_a_member_by_an_entry_point(monkeypatch):
-    class Entry:
-        name, value = "member.shouter", "shouting:Shouter"
-
-        def load(self):
-            return Shouter
-
-    monkeypatch.setattr(components, "entry_points", lambda group: [Entry()] if group == "noria.components" else [])
-    made = fit(SOME, (), Recipe(member="shouter"), ToyEncoder())
-    assert list(made.intent_model.members)[-1] == "shouter"
-    assert "loud" in made.intent_model.evidence_names
-    again = unpack(pack(made), ToyEncoder())
-    assert [again.answer(t) for t in TEXTS] == [made.answer(t) for t in TEXTS]
-    with pytest.raises(UsageError, match=r"no member 'shoter'.*member.shoter.*Did you mean 'shouter'"):
-        fit(SOME, (), Recipe(member="shoter"))
 
 
 def test_small_talk_is_told_from_requests_by_every_line_up():

@@ -9,8 +9,8 @@ from tests.agent.made_up import ARTICLES, examples
 from tests.agent.toy_encoder import ToyEncoder
 
 from noria.agent import Recipe, fit, pack
+from noria.agent.components import member_maker
 from noria.agent.heads import remembered
-from noria.agent.heads.components import member_maker
 from noria.agent.heads.intent import Lesson, training_set
 from noria.agent.heads.ngrams import Ngrams
 from noria.errors import UsageError

@@ -77,7 +77,7 @@ class Agent:
             articles=self._found(text, account, audience, reading, vector) if answers else (),
             choices=decided.choices,
             scores=scores,
-            thresholds=dict(self.decider.thresholds),
+            thresholds={"scope": self.scope.threshold, **self.decider.thresholds},
         )
 
     def answer_all(self, texts: Sequence[str], accounts: Sequence[str] | None = None) -> list[Answer]:

@@ -10,19 +10,17 @@ import numpy as np
 
 from noria.agent.agent import Agent
 from noria.agent.calibration import Course, Division, Measured, Vectors, divide, listened_to, measure
-from noria.agent.decision import ThresholdDecider, fit_choice
 from noria.agent.encoding import Encoder
 from noria.agent.heads.confidence import fit_confidence
 from noria.agent.heads.fusion import fit_fusion
 from noria.agent.heads.intent import FusedIntents, Raw
 from noria.agent.heads.remembered import Memory
-from noria.agent.heads.scope import fit_scope
 from noria.agent.members.finetuning import what_tuning_lacks
 from noria.agent.members.tokens import TokenTable
-from noria.agent.protocols import Floats
+from noria.agent.parts import fit_decider, fit_finder_of, fit_scope_of
+from noria.agent.protocols import Calibration, Floats, Retriever
 from noria.agent.ranking import Citation
 from noria.agent.recipe import Recipe
-from noria.agent.retrieval import ArticleFinder, fit_finder
 from noria.errors import DataError, Problem
 from noria.records import RESERVED_INTENTS, SMALL_TALK, Article, Example
 
@@ -75,8 +73,8 @@ def fit(
     measured = measure(division, course, model)
     model = model.with_fusion(fit_fusion(_by_member(measured.inside), measured.targets))
     facts = _facts(division, measured, len(passages))
-    finder = fit_finder(articles, recipe, encoder=encoder, citations=citations)
-    return _assemble(model, measured, finder, recipe, facts, encoder=encoder, warnings=warnings)
+    finder = fit_finder_of(articles, citations, recipe, encoder)
+    return _assemble(model, measured, finder, recipe, facts, articles=articles, encoder=encoder, warnings=warnings)
 
 
 def line_up(recipe: Recipe, encoder: Encoder | None) -> tuple[tuple[str, ...], Encoder | None, tuple[str, ...]]:
@@ -107,18 +105,19 @@ def _by_member(raws: Sequence[Raw]) -> list[Floats]:
 def _assemble(
     model: FusedIntents,
     measured: Measured,
-    finder: ArticleFinder,
+    finder: Retriever,
     recipe: Recipe,
     facts: dict[str, int],
     *,
+    articles: Sequence[Article],
     encoder: Encoder | None,
     warnings: Sequence[str],
 ) -> Agent:
     inside = [model.reading(raw) for raw in measured.inside]
     outside = [model.reading(raw) for raw in measured.outside]
     right = [reading.top == target for reading, target in zip(inside, measured.targets, strict=True)]
-    few = facts["learnt_rows"] < recipe.all_layers_from
-    scope = fit_scope(inside, right, outside, model.evidence_names, recipe, few=few)
+    rows = Calibration(tuple(inside), measured.targets, tuple(outside), model.classes, model.evidence_names)
+    scope = fit_scope_of(rows, right, recipe, few=facts["learnt_rows"] < recipe.all_layers_from)
     every = inside + outside
     confidence = fit_confidence(
         every,
@@ -127,15 +126,13 @@ def _assemble(
         right + [False] * len(outside),
         recipe,
     )
-    of_right = [float(r.probabilities[target]) for r, target in zip(inside, measured.targets, strict=True)]
-    choice = fit_choice(of_right, recipe.clarify_miss)
     return Agent(
         intent_model=model,
         scope=scope,
         confidence=confidence,
-        decider=ThresholdDecider(model.classes, scope.threshold, choice, recipe),
+        decider=fit_decider(rows, scope, confidence, recipe),
         finder=finder,
-        articles=finder.articles,
+        articles=articles,
         recipe=recipe,
         facts=facts,
         encoder=encoder,

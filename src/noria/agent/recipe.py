@@ -19,8 +19,10 @@ class Recipe:
     `lineup`: which members have an opinion on the intent. `ngrams`: n-grams alone; `fast`: with a table of word
     vectors distilled from the encoder; `default`: with the encoder's vectors; `accurate`: with a fine-tuned encoder
     too (torch is needed to train it, not to serve; it takes minutes to hours, so train it by night). Without an encoder
-    every line-up is `ngrams`. `member`: one more member, of an installed package (its entry point `member.NAME` in the
-    group `noria.components`).
+    every line-up is `ngrams`.
+
+    Parts of installed packages, by their entry point `SLOT.NAME` in the group `noria.components`; "" = ours: `member`
+    (one more opinion on the intent), `scope`, `decision`, `retriever`, `ranker` (of our retriever).
 
     Features: `word_max_n` longest word n-gram; `char_min_n` to `char_max_n` character n-grams inside words; an n-gram
     counts when at least `word_min_df` or `char_min_df` texts have it; `learn_from_articles`: sentences of articles that
@@ -53,6 +55,10 @@ class Recipe:
 
     lineup: Literal["fast", "default", "accurate", "ngrams"] = "default"
     member: str = ""
+    scope: str = ""
+    decision: str = ""
+    retriever: str = ""
+    ranker: str = ""
     seed: int = 0
     word_max_n: int = 2
     char_min_n: int = 2

@@ -40,7 +40,8 @@ def refit(agent: Agent, examples: Sequence[Example], changed: Sequence[Example])
         DataError: nothing to learn. UsageError: the agent has a member of another package, which must be fitted anew.
     """
     model = agent.intent_model
-    if not isinstance(model, FusedIntents) or not all(isinstance(m, Warm) for m in model.members.values()):
+    warm = isinstance(model, FusedIntents) and all(isinstance(m, Warm) for m in model.members.values())
+    if not isinstance(model, FusedIntents) or not warm or agent.recipe.decision:
         raise UsageError("an agent with parts of other packages cannot learn a few rows at once: fit it anew.")
     new = {r.id: r for r in sorted(changed, key=lambda r: (r.id, r.text)) if r.intent not in (OOS, IRRELEVANT)}
     if not new:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from noria.agent.heads.components import member_maker
+from noria.agent.components import member_maker
 from noria.agent.heads.ngrams import Ngrams
 from noria.agent.protocols import Floats32, Ints, Member, Stored, TrainingSet
 from noria.agent.recipe import Recipe
