@@ -68,6 +68,7 @@ class Agent:
         scores = dict(zip(self.intent_model.evidence_names, reading.evidence, strict=True))
         scores["probability"] = float(reading.probabilities[reading.top])
         scores["scope_p"] = self.scope.p_value(scope_score)
+        scores |= decided.figures
         return Answer(
             decision=decided.decision,
             intent=intent,

@@ -69,6 +69,7 @@ def pack(agent: Agent) -> dict[str, bytes]:
         "fusion": asdict(model.fusion),
         "parts": {part: dict(stored.figures) for part, stored in parts.items()},
         "choice": agent.decider.thresholds.get("choice", 0.0),
+        "domains": asdict(domains) if (domains := getattr(agent.decider, "domains", None)) else None,
     }
     files = {
         "articles.json": _json([asdict(a) for a in agent.articles]),
@@ -202,7 +203,7 @@ def _agent(
         intent_model=model,
         scope=scope,
         confidence=CalibratedConfidence.load(parts["confidence"]),
-        decider=decider_from(parts, classes, (scope.threshold, float(told["choice"])), recipe),
+        decider=decider_from(parts, classes, (scope.threshold, float(told["choice"])), told["domains"], recipe),
         finder=finder_from(files, parts, articles, recipe, encoder),
         articles=articles,
         recipe=recipe,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -74,7 +74,17 @@ def fit(
     model = model.with_fusion(fit_fusion(_by_member(measured.inside), measured.targets))
     facts = _facts(division, measured, len(passages))
     finder = fit_finder_of(articles, citations, recipe, encoder)
-    return _assemble(model, measured, finder, recipe, facts, articles=articles, encoder=encoder, warnings=warnings)
+    return _assemble(
+        model,
+        measured,
+        finder,
+        recipe,
+        facts,
+        articles=articles,
+        domains=domains_of(division.learn),
+        encoder=encoder,
+        warnings=warnings,
+    )
 
 
 def line_up(recipe: Recipe, encoder: Encoder | None) -> tuple[tuple[str, ...], Encoder | None, tuple[str, ...]]:
@@ -110,13 +120,14 @@ def _assemble(
     facts: dict[str, int],
     *,
     articles: Sequence[Article],
+    domains: Mapping[str, str],
     encoder: Encoder | None,
     warnings: Sequence[str],
 ) -> Agent:
     inside = [model.reading(raw) for raw in measured.inside]
     outside = [model.reading(raw) for raw in measured.outside]
     right = [reading.top == target for reading, target in zip(inside, measured.targets, strict=True)]
-    rows = Calibration(tuple(inside), measured.targets, tuple(outside), model.classes, model.evidence_names)
+    rows = Calibration(tuple(inside), measured.targets, tuple(outside), model.classes, model.evidence_names, domains)
     scope = fit_scope_of(rows, right, recipe, few=facts["learnt_rows"] < recipe.all_layers_from)
     every = inside + outside
     confidence = fit_confidence(
@@ -176,6 +187,15 @@ def named(learn: Sequence[Example], up_to: int) -> list[tuple[str, str]]:
     counts = Counter(r.intent for r in learn if r.intent not in RESERVED_INTENTS)
     named = [(" ".join(_NAME_WORDS.findall(intent)).lower(), intent) for intent in sorted(counts)]
     return [(text, intent) for text, intent in named if text and counts[intent] <= up_to]
+
+
+def domains_of(rows: Sequence[Example]) -> dict[str, str]:
+    """The domain of each intent in scope: the one that most of its rows tell, of equals the first by name."""
+    counts: dict[str, Counter[str]] = {}
+    for row in rows:
+        if row.domain and row.intent not in RESERVED_INTENTS:
+            counts.setdefault(row.intent, Counter())[row.domain] += 1
+    return {intent: min(its, key=lambda domain: (-its[domain], domain)) for intent, its in sorted(counts.items())}
 
 
 def _passages(articles: Sequence[Article], intents: set[str]) -> list[tuple[str, str]]:

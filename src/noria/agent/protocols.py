@@ -37,11 +37,15 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What to do with a text; `choices` are the intents to offer where the decision is to clarify."""
+    """What to do with a text; `choices` are the intents to offer where the decision is to clarify.
+
+    `figures`: further scores that the decision stood on, to be logged with it.
+    """
 
     decision: Decision
     in_scope: bool
     choices: tuple[str, ...] = ()
+    figures: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +165,7 @@ class Calibration:
 
     `inside`: readings of rows in scope and small talk, and `targets` the number of the right class of each. `outside`:
     readings of out-of-scope and irrelevant rows. `classes`: of the intent model. `evidence_names`: of the readings.
+    `domains`: of each intent whose rows tell one.
     """
 
     inside: tuple[Reading, ...]
@@ -168,6 +173,7 @@ class Calibration:
     outside: tuple[Reading, ...]
     classes: tuple[str, ...]
     evidence_names: tuple[str, ...]
+    domains: Mapping[str, str] = field(default_factory=dict)
 
 
 class ScopeMaker(Protocol):

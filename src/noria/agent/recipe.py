@@ -75,7 +75,7 @@ class Recipe:
     neighbour_reach: float = 0.05
     neighbour_axes: int = 64
     table_axes: int = 256
-    tuning_epochs: int = 4
+    tuning_epochs: int = 3
     min_oos_rows: int = 20
     max_false_rejects: float = 0.04
     gate: Literal["balance", "false_rejects"] = "balance"

@@ -17,7 +17,7 @@ import numpy as np
 from noria.agent.agent import Agent
 from noria.agent.calibration import Vectors, digest
 from noria.agent.decision import ThresholdDecider
-from noria.agent.fitting import named
+from noria.agent.fitting import domains_of, named
 from noria.agent.heads.intent import FusedIntents, Lesson, training_set
 from noria.agent.members.warm import Change, Warm
 from noria.errors import DataError, Problem, UsageError
@@ -53,12 +53,14 @@ def refit(agent: Agent, examples: Sequence[Example], changed: Sequence[Example])
     touched = {r.intent for r in new.values()} | {r.intent for r in ours if r.id in new}
     fused = _learnt(model, agent, _sample(old, touched) + list(new.values()), list(new.values()), touched, len(old))
     facts = dict(agent.facts) | {"warm_started_rows": agent.facts.get("warm_started_rows", 0) + len(new)}
-    thresholds = agent.decider.thresholds
+    thresholds, domains = agent.decider.thresholds, getattr(agent.decider, "domains", None)
+    if domains is not None:
+        domains = replace(domains, of={**domains_of(list(new.values())), **domains.of})
     return Agent(
         intent_model=fused,
         scope=agent.scope,
         confidence=agent.confidence,
-        decider=ThresholdDecider(fused.classes, thresholds["scope"], thresholds["choice"], agent.recipe),
+        decider=ThresholdDecider(fused.classes, thresholds["scope"], thresholds["choice"], agent.recipe, domains),
         finder=agent.finder,
         articles=agent.articles,
         recipe=agent.recipe,

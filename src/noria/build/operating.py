@@ -89,7 +89,9 @@ class Tuned:
             intent_model=agent.intent_model,
             scope=scope,
             confidence=agent.confidence,
-            decider=ThresholdDecider(agent.intent_model.classes, scope.threshold, choice, recipe),
+            decider=ThresholdDecider(
+                agent.intent_model.classes, scope.threshold, choice, recipe, getattr(agent.decider, "domains", None)
+            ),
             finder=agent.finder,
             articles=agent.articles,
             recipe=recipe,

@@ -29,7 +29,7 @@ MOST_TOKENS = 64
 BATCH = 32
 POOL = 50
 """So many batches are drawn together and sorted by length, so that little is padded."""
-ENCODER_STEP, HEAD_STEP = 1e-4, 3e-3
+ENCODER_STEP, HEAD_STEP = 2e-4, 3e-3
 WARM_UP = 0.1
 DROPOUT = 0.1
 _WORDS, _POSITIONS = "embeddings.word_embeddings.weight", "embeddings.position_embeddings.weight"

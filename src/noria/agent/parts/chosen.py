@@ -9,7 +9,7 @@ from safetensors.numpy import save
 
 from noria.agent.agent import Agent
 from noria.agent.components import brought, fits
-from noria.agent.decision import ThresholdDecider, fit_choice
+from noria.agent.decision import Domains, ThresholdDecider, fit_choice, fit_domains
 from noria.agent.encoding import Encoder
 from noria.agent.heads.scope import LinearScope, fit_scope
 from noria.agent.protocols import Calibration, ConfidenceModel, Decider, Retriever, ScopeModel, Stored
@@ -38,7 +38,9 @@ def fit_decider(rows: Calibration, scope: ScopeModel, confidence: ConfidenceMode
         made = brought("decision", recipe.decision).made_by.train(rows, scope, confidence, recipe)
         return cast("Decider", fits("decision", recipe.decision, made))
     of_right = [float(r.probabilities[target]) for r, target in zip(rows.inside, rows.targets, strict=True)]
-    return ThresholdDecider(rows.classes, scope.threshold, fit_choice(of_right, recipe.clarify_miss), recipe)
+    every = [r.probabilities for r in rows.inside]
+    domains = fit_domains(rows.domains, rows.classes, every, rows.targets, recipe.clarify_miss)
+    return ThresholdDecider(rows.classes, scope.threshold, fit_choice(of_right, recipe.clarify_miss), recipe, domains)
 
 
 def fit_finder_of(
@@ -88,13 +90,18 @@ def scope_from(parts: Mapping[str, Stored], recipe: Recipe) -> ScopeModel:
 
 
 def decider_from(
-    parts: Mapping[str, Stored], classes: Sequence[str], limits: tuple[float, float], recipe: Recipe
+    parts: Mapping[str, Stored],
+    classes: Sequence[str],
+    limits: tuple[float, float],
+    domains: Mapping[str, Any] | None,
+    recipe: Recipe,
 ) -> Decider:
-    """The decider that was packed; `limits`: scope threshold and least probability of a choice, of ours."""
+    """The decider that was packed; `limits` (scope threshold, least probability of a choice) and `domains`: of ours."""
     if recipe.decision:
         made = brought("decision", recipe.decision).made_by.load(parts["decision"], classes, recipe)
         return cast("Decider", fits("decision", recipe.decision, made))
-    return ThresholdDecider(classes, *limits, recipe)
+    known = None if domains is None else Domains(dict(domains["of"]), float(domains["choice"]))
+    return ThresholdDecider(classes, *limits, recipe, known)
 
 
 def finder_from(
