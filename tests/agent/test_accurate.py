@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from tests.agent.encoding.made_up_bert import encoder
 from tests.agent.made_up import examples
+from tests.agent.test_agent import ODD
 from tests.agent.test_remembered import Watched
 from tests.agent.toy_encoder import ToyEncoder
 
@@ -31,7 +32,7 @@ WORDS = {
     "vpn": ("vpn is broken", "how do i vpn", "the vpn", "do i vpn ?"),
 }
 ROWS = [Example(f"{c}-{i}-{n}", t, c) for c, ts in WORDS.items() for i, t in enumerate(ts) for n in range(2)]
-TEXTS = [r.text for r in ROWS] + ["", "printer vpn", "😀", "my broken pass"]
+TEXTS = [r.text for r in ROWS] + [*ODD, "printer vpn", "my broken pass", "reset printer " * 5_000]
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from noria.records import SMALL_TALK
 
 ROWS = list(examples())
 SOME = [r for i, r in enumerate(ROWS) if i % 3 == 0]
-TEXTS = [r.text for r in ROWS[::7]] + list(ODD)
+TEXTS = [r.text for r in ROWS[::7]] + [*ODD, "slow laptop " * 5_000, "मेरा पासवर्ड", "كلمة المرور", "🤷‍♀️🖨️"]
 LINEUPS = ("default", "fast")
 # with so few rows every part is tried as on many: all layers, main axes
 RECIPE = {"all_layers_from": 40, "neighbour_axes": 20, "table_axes": 30}
@@ -86,20 +86,31 @@ def test_an_unpacked_agent_answers_the_same_and_packs_the_same(lineup):
 
 _FIT_ELSEWHERE = """
 import hashlib, json
+from dataclasses import replace
 from tests.agent.made_up import ARTICLES, examples
 from tests.agent.toy_encoder import ToyEncoder
-from noria.agent import Recipe, fit, pack
+from noria.agent import Recipe, fit, pack, unpack
 told = {}
-for lineup in ("default", "fast"):
-    recipe = Recipe(lineup=lineup, all_layers_from=40, neighbour_axes=20, table_axes=30)
-    files = pack(fit(list(examples())[::3], ARTICLES, recipe, ToyEncoder()))
-    told[lineup] = hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()
+texts = [r.text for r in examples()] + ["", "xerox", "slow laptop " * 5_000]
+for lineup, below in (("default", 2000), ("fast", 2000), ("default", 0)):  # the last listens to foreign rows
+    recipe = Recipe(lineup=lineup, all_layers_from=40, neighbour_axes=20, table_axes=30, crossfit_below=below,
+                    min_oos_rows=5)
+    rows = list(examples())[::3]
+    if not below:
+        foreign = ("oos", "irrelevant")
+        split = {r: "val" if i % 2 and r.intent not in foreign else "train" for i, r in enumerate(examples())}
+        rows = [replace(r, split=its) for r, its in split.items()]
+    agent = fit(rows, ARTICLES, recipe, ToyEncoder())
+    assert (agent.intent_model.foreign is None) == bool(below)
+    files = pack(agent)
+    answers = unpack(files, ToyEncoder()).answer_all(texts, ["birch"] * len(texts))
+    told[f"{lineup} {below}"] = hashlib.sha256(repr((sorted(files.items()), answers)).encode()).hexdigest()
 print(json.dumps(told))
 """
 
 
 @pytest.mark.slow
-def test_one_or_many_threads_give_the_same_bundle_in_another_process(pytestconfig):
+def test_one_or_many_threads_give_the_same_bundle_and_answers_in_another_process(pytestconfig):
     def told(threads):
         env = {
             "OMP_NUM_THREADS": threads,
