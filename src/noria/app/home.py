@@ -46,6 +46,13 @@ class Home:
         return self.settings.stores.journal or f"sqlite:///{self.path / 'journal.db'}"
 
     @property
+    def worker_url(self) -> str:
+        """Where the steps of the worker's jobs are kept."""
+        remote = self.settings.stores.journal.startswith("postgresql")
+        here = self.settings.stores.journal if remote else f"sqlite:///{self.path / 'worker.db'}"
+        return self.settings.worker.state or here
+
+    @property
     def tracker_url(self) -> str:
         return self.settings.stores.tracker or f"sqlite:///{self.path / 'tracker.db'}"
 

@@ -68,10 +68,13 @@ def accept_intent(stores: Stores, intent: str) -> list[str]:
 
 def look_for_topics(house: House, live: Release, *, now_ms: int) -> Receipt | None:
     """Looks for topics where it is time to; None where it is not."""
+    return _find(house, live, now_ms)[1] if topics_due(house, now_ms=now_ms) else None
+
+
+def topics_due(house: House, *, now_ms: int) -> bool:
+    """Whether it is time to look for topics."""
     looked = (house.stores.journal.get_state(TOPICS) or {}).get("looked_ms")
-    if looked is not None and now_ms - looked < house.policy.discovery.topic_every_days * DAY_MS:
-        return None
-    return _find(house, live, now_ms)[1]
+    return looked is None or now_ms - looked >= house.policy.discovery.topic_every_days * DAY_MS
 
 
 def find_now(house: House, live: Release, *, now_ms: int) -> list[Topic]:

@@ -31,6 +31,7 @@ def erase_requester(
         entry: for the audit log, written with the journal's part.
         outside_desk: tasks also lie on another label desk, which the report names.
     """
+    tickets = stores.journal.outbox.tickets_of(account, requester) if requester else []
     found = stores.journal.access.erase(account, requester, entry)
     asked = set(found.prediction_ids)
     rewritten, left = _out_of_the_lake(stores.lake, asked, entry.time_ms) if found.label_ids else ([], [])
@@ -43,6 +44,11 @@ def erase_requester(
         warnings.append(
             f"{len(found.task_ids)} tasks were also sent to the label desk outside; delete them there: "
             f"{', '.join(found.task_ids[:20])}{' …' if len(found.task_ids) > 20 else ''}."
+        )
+    if tickets:
+        warnings.append(
+            f"{len(tickets)} tickets at the help desk of {account} hold it as well; have the person forgotten there: "
+            f"{', '.join(tickets[:20])}{' …' if len(tickets) > 20 else ''}."
         )
     if found.prediction_ids:
         warnings.append("Backups of the journal keep what they hold until they are replaced.")

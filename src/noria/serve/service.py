@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
@@ -72,6 +72,7 @@ class Service:
         self._follower = Follower(stores.journal, self._commit.submit)
         self._sessions: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._live: Live | None = None
+        self._articles: tuple[Article, ...] | None = None
         self._swap = threading.Lock()
         self.refresh()
 
@@ -163,14 +164,24 @@ class Service:
             current = self._stores.journal.current_release()
             if current is None or (self._live and self._live.release == current.release):
                 return False
-            self._live = load(self._stores, current, self._encoders)
+            self._live = self._stocked(load(self._stores, current, self._encoders))
             return True
+
+    def stock(self, articles: Sequence[Article]) -> None:
+        """Answers with these articles from now on, this release and the next ones; may take a while."""
+        with self._swap:
+            self._articles = tuple(articles)
+            if self._live is not None:
+                self._live = self._stocked(self._live)
 
     def close(self) -> None:
         """Commits what waits, then stops."""
         self._answering.close()
         self._follower.close()
         self._commit.close()
+
+    def _stocked(self, live: Live) -> Live:
+        return live if self._articles is None else replace(live, agent=live.agent.with_articles(self._articles))
 
     def _kept(self, account: str | None, text: str) -> str:
         """The text as it may be kept; where nobody says whose it is, without personal data."""

@@ -18,7 +18,8 @@ COMMANDS = {
     "release": "release", "up": "serving", "ask": "serving", "feedback": "serving", "label": "labels",
     "label-studio": "labels", "keys": "access.keys", "accounts": "access.keys", "erase": "access.erase",
     "monitor": "loop", "detect": "monitoring.detection", "update": "updating.update", "turn": "loop",
-    "replay": "replay", "demo": "replay", "fake": "helpdesk.fake",
+    "worker": "working.worker", "replay": "replay", "demo": "replay", "help-desk": "helpdesk.exchange",
+    "fake": "helpdesk.fake",
 }  # fmt: skip
 SUMMARIES = {
     "init": "Make a home folder.",
@@ -45,8 +46,10 @@ SUMMARIES = {
     "monitor": "Look for changes of quality.",
     "update": "Plan, topics, backlog; accept, merge or dismiss.",
     "turn": "Turn the loop once.",
+    "worker": "Run the loop on schedule, one worker at a time.",
     "replay": "Turn the loop on a stream with a simulated clock.",
     "demo": "Make a demo home, replay 60 days, serve it.",
+    "help-desk": "Send hand-overs to help desks, read back what becomes of them.",
     "fake": "Run a stand-in for an outside system, with made-up data.",
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import click
 
 from noria.app.cli.context import home_options, opened, show, table
@@ -65,17 +67,30 @@ def monitor(
 
 
 @click.command()
+@click.option("--explain", "asked", is_flag=True, help="Say what a turn would do now, and do nothing.")
 @home_options
 @click.pass_context
-def turn(ctx: click.Context, home: str | None, as_json: bool) -> None:
-    """Turn the loop once: gather labels, monitor, plan, train, gate, release, draw new tasks."""
-    from noria.app.wiring import new_id, now_ms, open_house
-    from noria.loop import turn as one_turn
+def turn(ctx: click.Context, asked: bool, home: str | None, as_json: bool) -> None:
+    """Turn the loop once: gather labels, monitor, plan, train, gate, release, draw new tasks.
+
+    A turn that was interrupted goes on first, after its last finished step.
+    """
+    from noria.app.wiring import now_ms, open_house, open_worker
+    from noria.app.wiring.help_desks import HelpDesks
+    from noria.loop.explaining import explain
 
     with opened(ctx, home) as (place, stores):
-        done = one_turn(open_house(place, stores), now_ms=now_ms(), turn_id=new_id())
+        if asked:
+            steps = explain(open_house(place, stores), now_ms=now_ms())
+            show(steps, as_json=as_json, text="\n".join(f"{step.step:<13} {step.sentence}" for step in steps))
+            return
+        with closing(HelpDesks(place, stores, now_ms)) as desks:
+            exchanged = desks.everything()
+        done, wrong = open_worker(place, stores).turn()
+    for complaint in wrong:
+        click.echo(f"! {complaint}", err=True)
     lines = []
-    for receipt in done.receipts:
+    for receipt in (*exchanged, *done.receipts):
         parts = [f"{k} {v:g}" for k, v in receipt.counts.items()] + [f"{k}: {v}" for k, v in receipt.ids.items()]
         lines.append(f"{receipt.room:<13} {receipt.seconds:7.2f} s  {', '.join(parts)}")
         lines += [f"{'':<25}! {w}" for w in receipt.warnings]

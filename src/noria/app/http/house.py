@@ -155,6 +155,14 @@ class House(Protocol):
         """Accounts that may ask; empty when any may."""
         ...
 
+    def ring(self, account: str, secret: str, ticket_id: str) -> bool:
+        """An account's help desk rang about a ticket ("" = it named none); False where the secret is not its own."""
+        ...
+
+    def exchange(self) -> bool:
+        """Does what is due at the help desks; may block for long. False where there are none, now and later."""
+        ...
+
     def now_ms(self) -> int:
         """The present, UTC milliseconds."""
         ...

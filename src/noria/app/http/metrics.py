@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from noria.records import Prediction
 
@@ -43,6 +43,10 @@ class Metrics:
         )
         self._waiting = Gauge("noria_journal_waiting", "Entries that wait for the disk.", registry=self.registry)
         self._release = Gauge("noria_release", "1 for the live release.", ["release"], registry=self.registry)
+        self._handed = Gauge(
+            "noria_hand_overs", "Hand-overs by state, of accounts with a help desk; the latest look.", ["state"],
+            registry=self.registry,
+        )  # fmt: skip
         self._counted: dict[tuple[str, int], Callable[[], None]] = {}
 
     def answered(self, path: str, status: int) -> None:
@@ -66,6 +70,11 @@ class Metrics:
     def swapped(self, outcome: str) -> None:
         """A release was `taken` over, or `refused`."""
         self._swaps.labels(outcome).inc()
+
+    def handed(self, states: Mapping[str, int]) -> None:
+        """How many hand-overs are in which state; `unknown` and `refused` ones want a person."""
+        for state, n in states.items():
+            self._handed.labels(state).set(n)
 
     def text(self, waiting: int, release: str | None) -> bytes:
         """All figures in Prometheus' text format."""

@@ -24,11 +24,12 @@ from noria.app.http.access.gate import Gate
 from noria.app.http.guard import Guard
 from noria.app.http.house import House
 from noria.app.http.rendering import STATIC
-from noria.app.http.v1 import asking, conversations, labelling, standing
+from noria.app.http.v1 import asking, conversations, help_desk, labelling, standing
 from noria.app.label_studio import ml_backend
 from noria.errors import OutsideError
 
 REFRESH_SECONDS = 0.5
+EXCHANGE_SECONDS = 5.0
 SHUTDOWN_SECONDS = 5
 
 _log = logging.getLogger("noria.http")
@@ -45,10 +46,13 @@ def create_app(house: House) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        refreshing = asyncio.create_task(_keep_fresh(house))
+        refreshing, ended = asyncio.create_task(_keep_fresh(house)), threading.Event()
+        # a thread of its own, which nobody waits for: what a desk was asked is taken up again by whoever comes next
+        threading.Thread(target=_keep_exchanging, args=(house, ended), name="noria-desks", daemon=True).start()
         try:
             yield
         finally:
+            ended.set()
             refreshing.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await refreshing
@@ -66,7 +70,7 @@ def create_app(house: House) -> FastAPI:
     )
     app.state.house = house
     app.router.routes.append(Route("/v1/ask", asking.ask_directly, methods=["POST"]))
-    for topic in (asking, conversations, standing, labelling, ml_backend, pages, login):
+    for topic in (asking, conversations, help_desk, standing, labelling, ml_backend, pages, login):
         app.include_router(topic.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     problems.install(app)
@@ -187,6 +191,24 @@ async def _keep_fresh(house: House) -> None:
             told = str(error)
             await asyncio.sleep(REFRESH_SECONDS * 9)
         await asyncio.sleep(REFRESH_SECONDS)
+
+
+def _keep_exchanging(house: House, ended: threading.Event) -> None:
+    """Exchanges with the help desks until the server ends; what goes wrong is logged once, not each time."""
+    told = ""
+    while True:
+        try:
+            if not house.exchange():
+                return
+            told = ""
+        except Exception as error:  # noqa: BLE001 - whatever it is, the log says it, and the next round may succeed
+            if ended.is_set():
+                return
+            if str(error) != told:
+                _log.exception("exchanging with the help desks failed")
+            told = str(error)
+        if ended.wait(EXCHANGE_SECONDS):
+            return
 
 
 def _why(error: OSError, host: str, port: int) -> str:

@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from noria.app.settings.help_desk import help_desk
 from noria.app.settings.mapping import from_mapping, shared_out
 from noria.app.settings.sections import Settings
 from noria.errors import UsageError, nearest
@@ -26,6 +27,7 @@ def read_settings(path: Path) -> Settings:
     settings = from_mapping(Settings, raw, str(path))
     # the rooms' own sections are checked now, so that a slip is told by every command and not only by the one it hits
     loop_policy(settings, str(path))
+    help_desk(settings, str(path))
     return settings
 
 

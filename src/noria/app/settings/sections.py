@@ -40,6 +40,21 @@ class StoreSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """When the worker does what: cron expressions in UTC, "" = never.
+
+    lease_seconds: a worker that stands still for longer is taken for dead, and another may take over. state: SQLAlchemy
+    URL of the database that keeps the steps of its jobs; empty = SQLite in the home, or the journal's PostgreSQL.
+    """
+
+    turn: str = "0 3 * * *"
+    gather: str = "*/15 * * * *"
+    monitor: str = "5 * * * *"
+    lease_seconds: int = 60
+    state: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class LabelStudioSettings:
     """Which Label Studio people label on.
 
@@ -60,6 +75,7 @@ class Settings:
 
     agent: Mapping[str, Any] = field(default_factory=dict)
     encoder: EncoderChoice = field(default_factory=EncoderChoice)
+    help_desk: Mapping[str, Any] = field(default_factory=dict)
     label: Mapping[str, Any] = field(default_factory=dict)
     label_studio: LabelStudioSettings = field(default_factory=LabelStudioSettings)
     monitor: Mapping[str, Any] = field(default_factory=dict)
@@ -67,3 +83,4 @@ class Settings:
     release: Mapping[str, Any] = field(default_factory=dict)
     serve: ServeSettings = field(default_factory=ServeSettings)
     stores: StoreSettings = field(default_factory=StoreSettings)
+    worker: WorkerSettings = field(default_factory=WorkerSettings)

@@ -40,6 +40,7 @@ TEMPLATE = """\
 # margin = 0.02              # the loss on the frozen basket that must be ruled out before a candidate goes live
 # fresh_margin = 0.1         # the loss against the anchor that must be ruled out on the latest labels
 # require_fresh = false      # true: hold until there are labels enough
+# compare_labels = 0         # tasks for a candidate that is held, where it answers unlike what is live
 # protected = []             # ["account"]: every account with enough labels must pass alone
 # slice_margin = 0.1         # the loss of a protected slice that must be ruled out
 # margins = {}               # { "account acme" = 0.05 }: its own margin
@@ -50,6 +51,20 @@ TEMPLATE = """\
 # requests_a_minute = 6000   # of one key; 0 = no limit
 # chat_a_minute = 60         # of one chat
 # answer_limit_ms = 2000     # an agent with an encoder that takes longer hands over
+
+[worker]                     # noria worker; cron expressions in UTC, "" = never
+# turn = "0 3 * * *"         # a whole turn of the loop
+# gather = "*/15 * * * *"    # labels come in
+# monitor = "5 * * * *"      # looks for changes
+# lease_seconds = 60         # a worker that stands still for longer is taken for dead
+
+[help_desk]
+# accounts.acme = { kind = "freshservice", url = "https://acme.freshservice.com", key_env = "ACME_DESK_KEY" }
+# accounts.birch = { kind = "files" }   # plain files in help-desk/birch (docs/help-desk.md)
+# articles = "it"             # the table that their articles go into; default: that of the live release
+# deliver_every_s = 15        # how often the server sends hand-overs; 0 = not by itself
+# follow_every_s = 300        # how often it looks what became of tickets
+# articles_every_s = 3600     # how often it reads articles
 
 [stores]
 # journal = "postgresql+psycopg://…"   # default: SQLite in the home

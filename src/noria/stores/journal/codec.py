@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import RowMapping
 
 from noria.errors import UsageError, nearest
-from noria.records import Candidate, DataVersion
+from noria.records import Candidate, DataVersion, Receipt
 
 Plain = None | bool | int | float | str | list["Plain"] | dict[str, "Plain"]
 """What JSON can hold; numbers that are not finite stand as `{"$number": "nan" | "inf" | "-inf"}`."""
@@ -104,8 +104,8 @@ def candidate_json(candidate: Candidate) -> Plain:
         "tag": candidate.tag,
         "run_id": candidate.run_id,
         "bundle_sha256": candidate.bundle_sha256,
-        "examples": _version_json(candidate.examples),
-        "articles": None if candidate.articles is None else _version_json(candidate.articles),
+        "examples": version_json(candidate.examples),
+        "articles": None if candidate.articles is None else version_json(candidate.articles),
         "recipe": plain(candidate.recipe),
         "metrics": plain(candidate.metrics),
         "created_ms": candidate.created_ms,
@@ -127,7 +127,25 @@ def candidate_from(value: Mapping[str, Any]) -> Candidate:
     )
 
 
-def _version_json(version: DataVersion) -> Plain:
+def receipt_json(receipt: Receipt) -> Plain:
+    """A receipt as the JSON that a turn keeps."""
+    return {
+        "room": receipt.room,
+        "counts": plain(receipt.counts),
+        "ids": plain(receipt.ids),
+        "seconds": plain(receipt.seconds),
+        "warnings": list(receipt.warnings),
+    }
+
+
+def receipt_from(value: Mapping[str, Any]) -> Receipt:
+    """The inverse of `receipt_json`."""
+    kept = restored(value)
+    return Receipt(**{**kept, "warnings": tuple(kept["warnings"])})
+
+
+def version_json(version: DataVersion) -> Plain:
+    """A version of a table as JSON; `DataVersion(**...)` is the inverse."""
     return {
         "kind": version.kind,
         "name": version.name,

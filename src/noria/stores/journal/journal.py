@@ -28,7 +28,9 @@ from noria.stores.journal import labels, loop, releases, traffic
 from noria.stores.journal.access import AccessDoor, SessionDoor
 from noria.stores.journal.access.sessions import put_hand_overs, put_sessions
 from noria.stores.journal.engine import open_engine, reading, translated, writing
+from noria.stores.journal.help_desk import DeskReading, Outbox
 from noria.stores.journal.labels import Settle
+from noria.stores.journal.leases import LeaseDoor
 
 Entry = Prediction | Feedback | OwnFeedback | Label | Session | HandOver
 """What comes in while serving and labelling, and can be written together."""
@@ -42,12 +44,15 @@ class Journal:
     Safe to use from several threads and, on the same database, from several processes. Spans of time are half-open:
     since_ms <= time < until_ms. Every method may raise OutsideError when the database cannot be used.
 
-    `access`: keys, rules of accounts, audit, erasure. `sessions`: conversations.
+    `access`: keys, rules of accounts, audit, erasure. `sessions`: conversations. `leases`: what one at a time may do.
+    `outbox`: hand-overs on their way to a help desk. `desk_reading`: where reading the help desks goes on.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.access, self.sessions = AccessDoor(engine), SessionDoor(engine)
+        self.leases = LeaseDoor(engine)
+        self.outbox, self.desk_reading = Outbox(engine), DeskReading(engine)
 
     @classmethod
     def open(cls, url: str) -> Journal:
@@ -129,9 +134,14 @@ class Journal:
         with reading(self._engine) as connection:
             return traffic.list_accounts(connection, since_ms)
 
-    def add_tasks(self, tasks: Sequence[LabelTask]) -> int:
-        """Adds tasks, all or none; returns how many ids were new, of a known one the first draw stays."""
+    def add_tasks(self, tasks: Sequence[LabelTask], state: tuple[str, Mapping[str, Any]] | None = None) -> int:
+        """Adds tasks, all or none; returns how many ids were new, of a known one the first draw stays.
+
+        `state`: key and value of a room's state, set in the same transaction (see `set_state`).
+        """
         with writing(self._engine) as connection:
+            if state is not None:
+                loop.write_state(connection, *state)
             return labels.put_tasks(connection, tasks)
 
     def open_tasks(self, limit: int = 100, annotator: str | None = None) -> list[LabelTask]:

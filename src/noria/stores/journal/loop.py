@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from noria.records import Finding, Receipt, TurnReceipt
-from noria.stores.journal.codec import Plain, check_texts, figure, number, plain, restored
+from noria.records import Finding, TurnReceipt
+from noria.stores.journal.codec import check_texts, figure, number, plain, receipt_from, receipt_json, restored
 from noria.stores.journal.engine import put, replace_row
 from noria.stores.journal.schema import FINDINGS, STATE, TURNS
 
@@ -18,7 +18,7 @@ def put_turn(connection: Connection, turn: TurnReceipt) -> None:
     row = {
         "turn_id": turn.turn_id,
         "time_ms": turn.time_ms,
-        "receipts": [_receipt_json(receipt) for receipt in turn.receipts],
+        "receipts": [receipt_json(receipt) for receipt in turn.receipts],
         "verdict": turn.verdict,
         "release": turn.release,
     }
@@ -29,7 +29,7 @@ def list_turns(connection: Connection, limit: int) -> list[TurnReceipt]:
     """The latest `limit` turns, newest first (by time, id)."""
     query = select(TURNS).order_by(TURNS.c.time_ms.desc(), TURNS.c.turn_id.desc()).limit(limit)
     return [
-        TurnReceipt(row.turn_id, row.time_ms, tuple(map(_receipt, row.receipts)), row.verdict, row.release)
+        TurnReceipt(row.turn_id, row.time_ms, tuple(map(receipt_from, row.receipts)), row.verdict, row.release)
         for row in connection.execute(query)
     ]
 
@@ -78,18 +78,3 @@ def read_state(connection: Connection, key: str) -> dict[str, Any] | None:
         return None
     kept: dict[str, Any] = restored(row.value)
     return kept
-
-
-def _receipt_json(receipt: Receipt) -> Plain:
-    return {
-        "room": receipt.room,
-        "counts": plain(receipt.counts),
-        "ids": plain(receipt.ids),
-        "seconds": plain(receipt.seconds),
-        "warnings": list(receipt.warnings),
-    }
-
-
-def _receipt(value: Mapping[str, Any]) -> Receipt:
-    kept = restored(value)
-    return Receipt(**{**kept, "warnings": tuple(kept["warnings"])})

@@ -73,7 +73,8 @@ FEEDBACK = Table(
     Column("time_ms", BigInteger, nullable=False),
     Column("value", Text, nullable=False),
     CheckConstraint(
-        "kind IN ('helpful', 'not_helpful', 'article_opened', 'rephrased', 'ticket_created', 'agent_replied')",
+        "kind IN ('helpful', 'not_helpful', 'article_opened', 'rephrased', 'ticket_created', 'agent_replied', "
+        "'ticket_resolved', 'ticket_reopened', 'ticket_rated')",
         name="kind",
     ),
     Index("ix_feedback_prediction_id", "prediction_id"),

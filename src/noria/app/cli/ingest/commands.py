@@ -25,6 +25,8 @@ def ingest() -> None:
 @click.option("--sql", "url", metavar="URL", help="A database instead of files (SQLAlchemy URL).")
 @click.option("--query", help="The SELECT to read, with --sql.")
 @click.option("--cursor", default="", help="Column of the query that grows with each change.")
+@click.option("--help-desk", "account", metavar="ACCOUNT", help="The help desk of an account instead of files.")
+@click.option("--stream", default="tickets", show_default=True, help="Of the help desk: tickets, conversations, ...")
 @home_options
 @click.pass_context
 def add(
@@ -34,19 +36,23 @@ def add(
     url: str | None,
     query: str | None,
     cursor: str,
+    account: str | None,
+    stream: str,
     home: str | None,
     as_json: bool,
 ) -> None:
-    """Draft the feed NAME from FILES (a path with * and ?, or s3://...) or a database; edit it, then run it."""
+    """Draft the feed NAME from FILES (a path with * and ?, or s3://...), a database or a help desk; edit it, run it."""
     from noria.app.cli.ingest.feeds import draft
     from noria.app.wiring import now_ms, open_source
 
-    if (files is None) == (url is None) or (url is not None and not query):
-        raise UsageError("name either FILES, or --sql URL and --query SELECT.")
+    if [files, url, account].count(None) != 2 or (url is not None and not query):
+        raise UsageError("name one of FILES, --sql URL with --query SELECT, and --help-desk ACCOUNT.")
     path = str(Path(files).absolute()) if files and "://" not in files else files
     settings: dict[str, Any] = {"kind": "files", "path": path}
     if url is not None:
         settings = {"kind": "sql", "url": url, "query": query, **({"cursor": cursor} if cursor else {})}
+    elif account is not None:
+        settings = {"kind": "help_desk", "account": account, "stream": stream}
     with opened(ctx, home) as (place, stores):
         file = draft(place, name, settings, open_source(place, stores, settings, now_ms()))
     show({"feed": name, "file": str(file)}, as_json=as_json, text=f"{file}: read it, then: noria ingest run {name}")

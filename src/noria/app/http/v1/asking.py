@@ -19,6 +19,7 @@ from noria.app.http.problems import of_error
 from noria.app.http.schemas import AskBody, AskReply, Choice, FeedbackBody, FeedbackReply, ProblemReply, ShownArticle
 from noria.errors import NoriaError, OutsideError
 from noria.records import SMALL_TALK, Feedback, Prediction, Query
+from noria.records.traffic import DESK_KINDS
 from noria.serve import Asked, Principal
 from noria.serve.service import may_see
 from noria.serve.sessions import reply_to_small_talk
@@ -79,7 +80,7 @@ async def ask_stream(body: AskBody, house: TheHouse, who: Who) -> StreamingRespo
 @router.post("/feedback", responses={404: PROBLEM, 413: PROBLEM})
 async def feedback(body: FeedbackBody, house: TheHouse, who: Who) -> FeedbackReply:
     """Takes what a user or the help desk says about a prediction; with the same `event_id` it counts once."""
-    if who.session is not None and body.kind in {"ticket_created", "agent_replied"}:
+    if who.session is not None and body.kind in DESK_KINDS:
         raise HTTPException(403, f"A chat cannot say {body.kind!r}; the help desk does, with a key.")
     event = Feedback(
         event_id=body.event_id or house.new_id(),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
     from sqlalchemy import Connection
 
-REVISIONS: tuple[str, ...] = ("0001_first", "0002_labels", "0003_access")
+REVISIONS: tuple[str, ...] = ("0001_first", "0002_labels", "0003_access", "0004_help_desk")
 HEAD = REVISIONS[-1]
 VERSION_TABLE = "journal_version"
 FIRST_TABLES = frozenset(
