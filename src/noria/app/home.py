@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from noria.app.settings import TEMPLATE, Settings, read_settings
+from noria.app.settings import TEMPLATE, Settings, read_settings, with_environment
 from noria.errors import StateError, UsageError
 
 LAYOUT = 1
@@ -118,4 +119,5 @@ def open_home(path: Path) -> Home:
             f"{path} was made by a newer Noria (layout {layout}, this one knows {LAYOUT}): update Noria to use it."
         )
     toml = path / "noria.toml"
-    return Home(path, read_settings(toml) if toml.is_file() else Settings())
+    settings = read_settings(toml) if toml.is_file() else Settings()
+    return Home(path, with_environment(settings, os.environ))

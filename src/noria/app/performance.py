@@ -26,7 +26,7 @@ def performance(stores: Stores, reports: Path, *, generated_ms: int, title: str)
 
     journal = stores.journal
     days = by_day(journal.judged(0, FOREVER_MS), journal.counts_by_day())
-    ledger = journal.ledger()
+    ledger, challenger = journal.ledger(), journal.staging.running()
     return {
         "generated_ms": generated_ms,
         "title": title,
@@ -35,6 +35,7 @@ def performance(stores: Stores, reports: Path, *, generated_ms: int, title: str)
             | {name: _rate(rate) for name, rate in d.rates.items()}
             for d in days
         ],
+        "challenger": challenger.to_dict() if challenger else None,
         "releases": [_verdict(e) for e in ledger if e.kind in ("release", "rollback")],
         "verdicts": [_verdict(e) for e in ledger],
         "findings": [_finding(f) for f in journal.findings()],

@@ -13,6 +13,7 @@ from noria.label import SamplingPolicy, SettlingPolicy
 from noria.monitor import AlarmPolicy
 from noria.records import Verdict
 from noria.release import GatePolicy, consider
+from noria.release.staging import StagePolicy
 from noria.update import BacklogPolicy, DiscoveryPolicy, TriagePolicy, UpdatePolicy
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class LoopPolicy:
     settling: SettlingPolicy = field(default_factory=SettlingPolicy)
     alarm: AlarmPolicy = field(default_factory=AlarmPolicy)
     gate: GatePolicy = field(default_factory=GatePolicy)
+    stages: StagePolicy = field(default_factory=StagePolicy)
     update: UpdatePolicy = field(default_factory=UpdatePolicy)
     discovery: DiscoveryPolicy = field(default_factory=DiscoveryPolicy)
     triage: TriagePolicy = field(default_factory=TriagePolicy)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from noria import build, label, monitor, release
+from noria import build, label, monitor
 from noria.build.citations import keep_citations
 from noria.errors import NoRelease, OutsideError
 from noria.loop.basket import grow
@@ -21,6 +21,7 @@ from noria.loop.house import House
 from noria.loop.learning import learn_quickly
 from noria.loop.updating import look_for_topics, open_backlog, plan_turn, scope_of
 from noria.records import DAY_MS, Candidate, DataVersion, Example, Judged, Receipt, Release, TurnReceipt
+from noria.release.staging import go_live, watch
 from noria.stores.journal.codec import Plain, receipt_from, receipt_json, version_json
 from noria.update.topics import taught
 
@@ -53,7 +54,8 @@ def turn(house: House, *, now_ms: int, turn_id: str, run: Run = at_once) -> Turn
     if house.stores.journal.current_release() is None:
         raise NoRelease
     lap = _Lap(house, now_ms, turn_id)
-    done = [run("label.gather", lap.gather), run("monitor", lap.check), run("plan", lap.plan)]
+    done = [run("label.gather", lap.gather), run("monitor", lap.check), run("stages", lap.watch)]
+    done.append(run("plan", lap.plan))
     plan, verdict = done[-1], None
     tag = plan["waited"]
     if plan["retrain"]:
@@ -63,7 +65,7 @@ def turn(house: House, *, now_ms: int, turn_id: str, run: Run = at_once) -> Turn
     if tag:
         verdict = run("release", lambda: lap.release(tag))
         done.append(verdict)
-        if verdict["kind"] == "hold" and house.policy.gate.compare_labels:
+        if verdict["kind"] == "hold" and not verdict["staged"] and house.policy.gate.compare_labels:
             done.append(run("compare", lambda: lap.compare(tag)))
     done.append(run("label.send", lap.send))
     receipts = tuple(receipt_from(receipt) for step in done for receipt in step["receipts"])
@@ -101,7 +103,17 @@ class _Lap:
     def check(self) -> dict[str, Plain]:
         """Looks for changes."""
         timer = _Timer(self.house.clock)
-        timer.add(monitor.check(self.house.stores, self.house.policy.alarm, until_ms=self.now_ms)[1])
+        house, encoder = self.house, self.house.topic_encoder()[0]
+        timer.add(monitor.check(house.stores, house.policy.alarm, until_ms=self.now_ms, encoder=encoder)[1])
+        return timer.told()
+
+    def watch(self) -> dict[str, Plain]:
+        """A challenger that answers beside the live release goes a stage on, back, or waits."""
+        house, timer = self.house, _Timer(self.house.clock)
+        watched = watch(house.stores, house.policy.stages, self.now_ms)
+        if watched is not None:
+            ids = {"challenger": watched.challenger.challenger_id, "step": watched.step.sentence}
+            timer.add(Receipt("release", {}, ids))
         return timer.told()
 
     def plan(self) -> dict[str, Plain]:
@@ -109,8 +121,12 @@ class _Lap:
         house, timer, live = self.house, _Timer(self.house.clock), self._live()
         plan = plan_turn(house, live, self._judged, now_ms=self.now_ms)
         held = waiting_for_labels(house, self._judged, now_ms=self.now_ms)
-        if held is not None:
-            plan = replace(plan, retrain=False, reason=held.sentence, label_ids=(), new_intents=())
+        running = house.stores.journal.staging.running()
+        first = held.sentence if held else ""
+        if running is not None and running.judged is not None:
+            held, first = None, f"{running.candidate.tag} is on its way to go live, as {running.challenger_id}"
+        if first:
+            plan = replace(plan, retrain=False, reason=first, label_ids=(), new_intents=())
         looked = look_for_topics(house, live, now_ms=self.now_ms)
         if looked is not None:
             timer.add(looked)
@@ -170,14 +186,14 @@ class _Lap:
                 stores, candidate, fresh, gate, time_ms=self.now_ms, encoders=house.encoders, differing=apart
             )
             if verdict.kind == "promote":
-                release.roll_out(stores, candidate, verdict, time_ms=self.now_ms)
+                go_live(stores, candidate, verdict, house.policy.stages, now_ms=self.now_ms)
             entry = stores.journal.ledger()[-1]
         kind = "promote" if entry.kind == "release" else entry.kind
         score, reason = float(entry.evidence["basket_score"]), str(entry.evidence["reason"])
         live = self._live().release
         timer.add(Receipt("release", {"basket_score": score}, {"verdict": kind, "reason": reason, "release": live}))
         judged_again(house, tag)
-        return timer.told(kind=kind, release=live)
+        return timer.told(kind=kind, release=live, staged="stage" in entry.evidence)
 
     def compare(self, tag: str) -> dict[str, Plain]:
         """Labels are asked for where the held candidate answers unlike what is live."""

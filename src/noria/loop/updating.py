@@ -51,7 +51,7 @@ def plan_turn(house: House, live: Release, judged: Sequence[Judged], *, now_ms: 
         learnt=learnt_labels(rows),
         scope=scope_of(stores, live.candidate),
         accepted=list(state.get("intents", ())),
-        findings=[f for f in stores.journal.findings() if f.raised_ms > live.since_ms],
+        findings=[f for f in stores.journal.findings() if f.stream == "labels" and f.raised_ms > live.since_ms],
         policy=house.policy.update,
         taught=taught(stores, rows),
         full_due=full_fit_due(house, live, now_ms=now_ms),
@@ -95,7 +95,7 @@ def triage(house: House, judged: Sequence[Judged]) -> list[Triage]:
     stores, policy = house.stores, house.policy.triage
     live = stores.journal.current_release()
     since_ms = live.since_ms if live else 0
-    recent = [f for f in stores.journal.findings() if f.raised_ms > since_ms]
+    recent = [f for f in stores.journal.findings() if f.stream == "labels" and f.raised_ms > since_ms]
     return [of_finding(f, judged, policy, _retried(house, f, judged)) for f in recent]
 
 
@@ -115,7 +115,11 @@ def open_backlog(house: House, judged: Sequence[Judged], *, now_ms: int) -> list
 
 def _retried(house: House, finding: Finding, judged: Sequence[Judged]) -> Retried | None:
     """The release before, on the labelled queries since, where a release went live within the finding's inception."""
-    ledger = [e for e in house.stores.journal.ledger() if e.kind in ("release", "rollback") and e.release]
+    ledger = [
+        e
+        for e in house.stores.journal.ledger()
+        if e.release and (e.kind == "release" or (e.kind == "rollback" and "stage" not in e.evidence))
+    ]
     within = [
         number
         for number, entry in enumerate(ledger)

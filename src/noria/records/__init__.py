@@ -19,6 +19,7 @@ from noria.records.data import (
 )
 from noria.records.decisions import (
     Candidate,
+    ChangeShape,
     Check,
     DayQuality,
     Finding,
@@ -28,6 +29,7 @@ from noria.records.decisions import (
     Rate,
     Receipt,
     Release,
+    Stream,
     TurnReceipt,
     Verdict,
     VerdictKind,
@@ -87,6 +89,7 @@ __all__ = [
     "BacklogKind",
     "Candidate",
     "Cause",
+    "ChangeShape",
     "Check",
     "DataVersion",
     "DayQuality",
@@ -112,6 +115,7 @@ __all__ = [
     "Settled",
     "SettledStatus",
     "Split",
+    "Stream",
     "StreamRow",
     "Topic",
     "TopicStatus",

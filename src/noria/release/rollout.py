@@ -187,16 +187,25 @@ def _record(
     stores: Stores, candidate: Candidate, verdict: Verdict, *, kind: LedgerKind, release: str | None, time_ms: int
 ) -> None:
     facts = evidence(verdict)
-    _check_current(stores, candidate, facts)
+    check_current(stores, candidate, facts)
+    facts = with_certificate(stores, facts, candidate, release=release, time_ms=time_ms)
+    stores.journal.record_release(kind=kind, time_ms=time_ms, release=release, candidate=candidate, evidence=facts)
+
+
+def with_certificate(
+    stores: Stores, facts: Mapping[str, Any], candidate: Candidate, *, release: str | None, time_ms: int
+) -> dict[str, Any]:
+    """A ledger entry's evidence with the address of the certificate that was written of it."""
     told = certificate(facts, candidate=candidate, release=release, time_ms=time_ms)
-    address = stores.blobs.put({CERTIFICATE: as_json(told)})
-    stores.journal.record_release(
-        kind=kind, time_ms=time_ms, release=release, candidate=candidate, evidence={**facts, "certificate": address}
-    )
+    return {**facts, "certificate": stores.blobs.put({CERTIFICATE: as_json(told)})}
 
 
-def _check_current(stores: Stores, candidate: Candidate, facts: Mapping[str, Any]) -> None:
-    """A verdict counts against the standing it was given in: two that were judged side by side cannot both go in."""
+def check_current(stores: Stores, candidate: Candidate, facts: Mapping[str, Any]) -> None:
+    """A verdict counts against the standing it was given in: two that were judged side by side cannot both go in.
+
+    Raises:
+        UsageError: the ledger has moved on since.
+    """
     stand = standing(stores.journal.ledger())
     gate = facts.get("gate")
     first = gate is None and "pairs" in facts

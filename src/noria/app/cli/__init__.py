@@ -19,7 +19,7 @@ COMMANDS = {
     "label-studio": "labels", "keys": "access.keys", "accounts": "access.keys", "erase": "access.erase",
     "monitor": "loop", "detect": "monitoring.detection", "update": "updating.update", "turn": "loop",
     "worker": "working.worker", "replay": "replay", "demo": "replay", "help-desk": "helpdesk.exchange",
-    "fake": "helpdesk.fake",
+    "deploy": "deploying.tree", "fake": "helpdesk.fake",
 }  # fmt: skip
 SUMMARIES = {
     "init": "Make a home folder.",
@@ -50,6 +50,7 @@ SUMMARIES = {
     "replay": "Turn the loop on a stream with a simulated clock.",
     "demo": "Make a demo home, replay 60 days, serve it.",
     "help-desk": "Send hand-overs to help desks, read back what becomes of them.",
+    "deploy": "Run several workers on this machine, or on Amazon ECS.",
     "fake": "Run a stand-in for an outside system, with made-up data.",
 }
 

@@ -37,6 +37,7 @@ def monitor(
     """Look for changes of quality in all labels; show the last days, and production quality over all of them."""
     from noria.app.wiring import now_ms, open_house
     from noria.monitor import QualityPolicy, by_day, check, window
+    from noria.monitor.watching.expectation import expected_quality
     from noria.records import Prediction
 
     def within(prediction: Prediction) -> bool:
@@ -51,6 +52,11 @@ def monitor(
         since_ms = now - days * DAY_MS
         asked = QualityPolicy(widest=widest)
         whole = window(stores, asked, since_ms=since_ms, until_ms=now, account=account, within=within)
+        asked_for = [
+            p for p in stores.journal.predictions(since_ms, now) if account in (None, p.query.account) and within(p)
+        ]
+        judged = stores.journal.judged(since_ms - 90 * DAY_MS, now)
+        expected = expected_quality(asked_for, judged, since_ms=since_ms, until_ms=now)
     rows = []
     for day in quality:
         rate = day.rates["success"]
@@ -62,8 +68,11 @@ def monitor(
     lines += [f"  {f.sentence}" for f in found]
     lines.append(f"The last {days} days: {whole.predictions} predictions, {whole.labels} labels of a known chance.")
     lines += [f"  {name:<12} {metric.sentence}" for name, metric in whole.metrics.items()]
-    result = {"days": quality, "findings": found, "new": [f.finding_id for f in new], "run_length": policy.run_length}
-    show(result | {"window": whole, "since_ms": since_ms}, as_json=as_json, text="\n".join(lines))
+    if expected is not None:
+        lines.append(f"  {expected.sentence}")
+    result = {"days": quality, "expected": expected, "findings": found, "new": [f.finding_id for f in new]}
+    budget = {"false_alarms_a_year": policy.false_alarms_a_year, "window": whole, "since_ms": since_ms}
+    show(result | budget, as_json=as_json, text="\n".join(lines))
 
 
 @click.command()

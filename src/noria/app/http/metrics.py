@@ -41,6 +41,10 @@ class Metrics:
         self._swaps = Counter(
             "noria_swaps_total", "Releases taken over, or refused.", ["outcome"], registry=self.registry
         )
+        self._shadow = Gauge(
+            "noria_shadow_queries", "Queries for the agent that is not shown, since the start.", ["outcome"],
+            registry=self.registry,
+        )  # fmt: skip
         self._waiting = Gauge("noria_journal_waiting", "Entries that wait for the disk.", registry=self.registry)
         self._release = Gauge("noria_release", "1 for the live release.", ["release"], registry=self.registry)
         self._handed = Gauge(
@@ -75,6 +79,11 @@ class Metrics:
         """How many hand-overs are in which state; `unknown` and `refused` ones want a person."""
         for state, n in states.items():
             self._handed.labels(state).set(n)
+
+    def beside(self, counts: Mapping[str, int]) -> None:
+        """What became of queries in shadow."""
+        for outcome, count in counts.items():
+            self._shadow.labels(outcome).set(count)
 
     def text(self, waiting: int, release: str | None) -> bytes:
         """All figures in Prometheus' text format."""

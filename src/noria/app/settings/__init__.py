@@ -1,5 +1,7 @@
 """The settings of a home: `noria.toml`; an unknown key is an error that names the nearest one."""
 
+from noria.app.settings.ecs import EcsSettings
+from noria.app.settings.environment import with_environment
 from noria.app.settings.help_desk import DeskSettings, HelpDeskSettings, help_desk
 from noria.app.settings.mapping import from_mapping
 from noria.app.settings.reading import DESKS, label_desk, loop_policy, read_settings
@@ -17,6 +19,7 @@ __all__ = [
     "DESKS",
     "TEMPLATE",
     "DeskSettings",
+    "EcsSettings",
     "EncoderChoice",
     "HelpDeskSettings",
     "LabelStudioSettings",
@@ -29,4 +32,5 @@ __all__ = [
     "label_desk",
     "loop_policy",
     "read_settings",
+    "with_environment",
 ]

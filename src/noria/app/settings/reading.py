@@ -38,10 +38,12 @@ def loop_policy(settings: Settings, where: str = "noria.toml") -> Any:
     from noria.loop import LoopPolicy
     from noria.monitor import AlarmPolicy
     from noria.release import GatePolicy
+    from noria.release.staging import StagePolicy
     from noria.update import BacklogPolicy, DiscoveryPolicy, TriagePolicy, UpdatePolicy
 
     own = _without_desk(settings, where)
     drawing, deciding = shared_out(own, (SamplingPolicy, SettlingPolicy), f"{where} [label]")
+    judging, staging = shared_out(settings.release, (GatePolicy, StagePolicy), f"{where} [release]")
     kinds = (UpdatePolicy, DiscoveryPolicy, TriagePolicy, BacklogPolicy)
     planning, topics, causes, waiting = shared_out(settings.update, kinds, f"{where} [update]")
     return LoopPolicy(
@@ -49,7 +51,8 @@ def loop_policy(settings: Settings, where: str = "noria.toml") -> Any:
         sampling=from_mapping(SamplingPolicy, drawing, f"{where} [label]"),
         settling=from_mapping(SettlingPolicy, deciding, f"{where} [label]"),
         alarm=from_mapping(AlarmPolicy, settings.monitor, f"{where} [monitor]"),
-        gate=from_mapping(GatePolicy, settings.release, f"{where} [release]"),
+        gate=from_mapping(GatePolicy, judging, f"{where} [release]"),
+        stages=from_mapping(StagePolicy, staging, f"{where} [release]"),
         update=from_mapping(UpdatePolicy, planning, f"{where} [update]"),
         discovery=from_mapping(DiscoveryPolicy, topics, f"{where} [update]"),
         triage=from_mapping(TriagePolicy, causes, f"{where} [update]"),

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from noria.app.settings.ecs import EcsSettings
+
 
 @dataclass(frozen=True, slots=True)
 class EncoderChoice:
@@ -18,12 +20,13 @@ class EncoderChoice:
 class ServeSettings:
     """Where the server listens, and its limits.
 
-    requests_a_minute: of a key; chat_a_minute: of one chat; 0 = no limit. answer_limit_ms: how long an agent with an
-    encoder may take for an answer before the query is handed over.
+    workers: of a process set; 0 = one for each core. requests_a_minute: of a key; chat_a_minute: of one chat; 0 = no
+    limit. answer_limit_ms: how long an agent with an encoder may take for an answer before the query is handed over.
     """
 
     host: str = "127.0.0.1"
     port: int = 8420
+    workers: int = 0
     requests_a_minute: int = 6_000
     chat_a_minute: int = 60
     answer_limit_ms: int = 2_000
@@ -50,6 +53,8 @@ class WorkerSettings:
     turn: str = "0 3 * * *"
     gather: str = "*/15 * * * *"
     monitor: str = "5 * * * *"
+    stages: str = "*/5 * * * *"
+    help_desk: str = "*/5 * * * *"
     lease_seconds: int = 60
     state: str = ""
 
@@ -74,6 +79,7 @@ class Settings:
     """All sections; `agent` is the recipe's mapping, checked by the agent room."""
 
     agent: Mapping[str, Any] = field(default_factory=dict)
+    ecs: EcsSettings = field(default_factory=EcsSettings)
     encoder: EncoderChoice = field(default_factory=EncoderChoice)
     help_desk: Mapping[str, Any] = field(default_factory=dict)
     label: Mapping[str, Any] = field(default_factory=dict)

@@ -23,7 +23,8 @@ TEMPLATE = """\
 # database = "postgresql://user@host:5432/name"   # of the server that 'up' starts; default: SQLite in the home
 
 [monitor]
-# run_length = 10000         # labelled queries to a false alarm, on average at least
+# false_alarms_a_year = 2.0  # of all metrics, slices and streams together, on average at most
+# baseline_days = 14         # days from which a reference is taken
 
 [update]
 # min_new_labels = 200       # labels that start a retraining
@@ -44,10 +45,21 @@ TEMPLATE = """\
 # protected = []             # ["account"]: every account with enough labels must pass alone
 # slice_margin = 0.1         # the loss of a protected slice that must be ruled out
 # margins = {}               # { "account acme" = 0.05 }: its own margin
+# stages = []                # ["shadow", 5, 25, 100]: what passed the gate answers beside, then for so many % of
+#                            # the sessions, before it goes live (docs/stages.md)
+# stage_unit = "session"     # "account": a canary takes whole accounts
+# stage_hours = 24           # in each stage, at least
+# stage_margin = 0.05        # the loss on labelled queries that both answered that must be ruled out
+# error_margin = 0.005       # share of queries on which the challenger may fail beyond the live release
+# latency_ratio = 2.0        # how many times as long its slowest answers may take
+
+[ecs]
+# what 'noria deploy ecs' needs to know: docs/deploy.md
 
 [serve]
 # host = "127.0.0.1"          # on any other host keys are demanded (noria keys create)
 # port = 8420
+# workers = 0                # of 'noria deploy local up'; 0 = one for each core
 # requests_a_minute = 6000   # of one key; 0 = no limit
 # chat_a_minute = 60         # of one chat
 # answer_limit_ms = 2000     # an agent with an encoder that takes longer hands over
@@ -56,6 +68,8 @@ TEMPLATE = """\
 # turn = "0 3 * * *"         # a whole turn of the loop
 # gather = "*/15 * * * *"    # labels come in
 # monitor = "5 * * * *"      # looks for changes
+# stages = "*/5 * * * *"     # a challenger goes a stage on, or back
+# help_desk = "*/5 * * * *"  # hand-overs, tickets and articles of help desks, where there are any
 # lease_seconds = 60         # a worker that stands still for longer is taken for dead
 
 [help_desk]

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from noria.app.home import Home
+from noria.app.settings import help_desk
 from noria.app.wiring.clock import now_ms
 from noria.app.wiring.rooms import open_house
 from noria.stores import Stores
 
 if TYPE_CHECKING:
     from noria.app.worker import Durable, JobState, Schedule
-    from noria.records import TurnReceipt
+    from noria.loop import House
+    from noria.records import Receipt, TurnReceipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,9 @@ class WorkerDesk:
         from noria.app.worker import Schedule, check_cron
 
         worker = self._home.settings.worker
-        crons = {"gather": worker.gather, "monitor": worker.monitor, "turn": worker.turn}
+        crons = {"gather": worker.gather, "monitor": worker.monitor, "stages": worker.stages, "turn": worker.turn}
+        if help_desk(self._home.settings).accounts:
+            crons = {"help_desk": worker.help_desk, **crons}
         where = f"{self._home.path / 'noria.toml'} [worker]"
         return Schedule({kind: check_cron(kind, cron, where) for kind, cron in crons.items() if cron})
 
@@ -89,11 +93,19 @@ class WorkerDesk:
 
         for_ms = self._home.settings.worker.lease_seconds * 1000
         with Holding(self._stores.journal.leases, now_ms, owner_name(), for_ms=for_ms) as held:
-            durable = Durable(self._home.worker_url, kinds(open_house(self._home, self._stores)), held.fence)
+            house = open_house(self._home, self._stores)
+            durable = Durable(self._home.worker_url, kinds(house, {"help_desk": self._exchange}), held.fence)
             try:
                 yield durable
             finally:
                 durable.close()
+
+    def _exchange(self, _house: House, _now_ms: int) -> list[Receipt]:
+        """What is due at the help desks; a server does the same by itself, and neither does twice."""
+        from noria.app.wiring.help_desks import HelpDesks
+
+        with closing(HelpDesks(self._home, self._stores, now_ms)) as desks:
+            return desks.round()
 
 
 def open_worker(home: Home, stores: Stores) -> WorkerDesk:

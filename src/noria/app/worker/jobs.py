@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from noria import label, monitor
@@ -12,25 +12,34 @@ from noria.errors import NoRelease
 from noria.loop import House, turn
 from noria.loop.turn import Run
 from noria.records import Receipt, TurnReceipt
+from noria.release.staging import watch
 from noria.stores.journal.codec import Plain, receipt_json
 
 _log = logging.getLogger("noria.worker")
 
-Job = Callable[[House, int], Receipt]
+Job = Callable[[House, int], Sequence[Receipt]]
 """Something that is done in one step, which may be run again."""
 
 
-def _gather(house: House, _now_ms: int) -> Receipt:
-    return label.gather(house.stores, house.desk, house.policy.settling)
+def _gather(house: House, _now_ms: int) -> list[Receipt]:
+    return [label.gather(house.stores, house.desk, house.policy.settling)]
 
 
-def _monitor(house: House, now_ms: int) -> Receipt:
-    return monitor.check(house.stores, house.policy.alarm, until_ms=now_ms)[1]
+def _monitor(house: House, now_ms: int) -> list[Receipt]:
+    return [monitor.check(house.stores, house.policy.alarm, until_ms=now_ms)[1]]
+
+
+def _watch(house: House, now_ms: int) -> list[Receipt]:
+    """A challenger goes a stage on, or back."""
+    watched = watch(house.stores, house.policy.stages, now_ms)
+    if watched is None:
+        return []
+    return [Receipt("release", {}, {"challenger": watched.challenger.challenger_id, "step": watched.step.sentence})]
 
 
 TURN = "turn"
-JOBS: Mapping[str, Job] = {"gather": _gather, "monitor": _monitor}
-"""Kind → what it does, beside the turn: labels come in; the monitor looks for changes."""
+JOBS: Mapping[str, Job] = {"gather": _gather, "monitor": _monitor, "stages": _watch}
+"""Kind → what it does, beside the turn."""
 
 
 def kinds(house: House, more: Mapping[str, Job] | None = None) -> dict[str, Work]:
@@ -74,9 +83,12 @@ def _turning(house: House) -> Work:
 def _one_step(house: House, kind: str, job: Job) -> Work:
     def work(now_ms: int, name: str, run: Run) -> None:
         def step() -> dict[str, Plain]:
-            return {"receipts": [receipt_json(job(house, now_ms))]}
+            return {"receipts": [receipt_json(receipt) for receipt in job(house, now_ms)]}
 
-        told = run(kind, step)["receipts"][0]
-        _log.info("%s: %s", name, ", ".join(f"{key} {value:g}" for key, value in told["counts"].items()))
+        for told in run(kind, step)["receipts"]:
+            figures = [f"{key} {value:g}" for key, value in told["counts"].items()]
+            _log.info("%s: %s", name, ", ".join([*figures, *told["ids"].values()]))
+            for warning in told["warnings"]:
+                _log.warning("%s: %s", name, warning)
 
     return work

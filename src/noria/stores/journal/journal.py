@@ -31,6 +31,7 @@ from noria.stores.journal.engine import open_engine, reading, translated, writin
 from noria.stores.journal.help_desk import DeskReading, Outbox
 from noria.stores.journal.labels import Settle
 from noria.stores.journal.leases import LeaseDoor
+from noria.stores.journal.staging import StagingDoor
 
 Entry = Prediction | Feedback | OwnFeedback | Label | Session | HandOver
 """What comes in while serving and labelling, and can be written together."""
@@ -46,6 +47,7 @@ class Journal:
 
     `access`: keys, rules of accounts, audit, erasure. `sessions`: conversations. `leases`: what one at a time may do.
     `outbox`: hand-overs on their way to a help desk. `desk_reading`: where reading the help desks goes on.
+    `staging`: challengers.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -53,6 +55,7 @@ class Journal:
         self.access, self.sessions = AccessDoor(engine), SessionDoor(engine)
         self.leases = LeaseDoor(engine)
         self.outbox, self.desk_reading = Outbox(engine), DeskReading(engine)
+        self.staging = StagingDoor(engine)
 
     @classmethod
     def open(cls, url: str) -> Journal:
@@ -256,6 +259,11 @@ class Journal:
         """Adds findings; of a known id the first stays."""
         with writing(self._engine) as connection:
             loop.put_findings(connection, findings)
+
+    def replace_findings(self, findings: Sequence[Finding]) -> None:
+        """Puts findings that were placed again in place of those of the same ids."""
+        with writing(self._engine) as connection:
+            loop.replace_findings(connection, findings)
 
     def findings(self) -> list[Finding]:
         """Every finding, in order of the time it was raised, id."""

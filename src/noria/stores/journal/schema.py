@@ -204,6 +204,7 @@ FINDINGS = Table(
     Column("before", Double),
     Column("after", Double),
     Column("sentence", Text, nullable=False),
+    Column("details", JSON),
 )
 
 STATE = Table(
