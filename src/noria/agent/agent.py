@@ -68,6 +68,7 @@ class Agent:
         scores = dict(zip(self.intent_model.evidence_names, reading.evidence, strict=True))
         scores["probability"] = float(reading.probabilities[reading.top])
         scores["scope_p"] = self.scope.p_value(scope_score)
+        scores |= decided.figures
         return Answer(
             decision=decided.decision,
             intent=intent,
@@ -77,7 +78,7 @@ class Agent:
             articles=self._found(text, account, audience, reading, vector) if answers else (),
             choices=decided.choices,
             scores=scores,
-            thresholds=dict(self.decider.thresholds),
+            thresholds={"scope": self.scope.threshold, **self.decider.thresholds},
         )
 
     def answer_all(self, texts: Sequence[str], accounts: Sequence[str] | None = None) -> list[Answer]:
