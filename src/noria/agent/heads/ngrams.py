@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 
 import numpy as np
 
@@ -21,6 +22,8 @@ from noria.agent.recipe import Recipe
 MAX_CHARACTERS = 20_000
 """What stands further back in a text is not read, so that one text cannot hold up the others."""
 
+_REMEMBERED_WORDS, _LONGEST_REMEMBERED = 20_000, 40
+"""Words whose character n-grams are kept in memory, since people use few words again and again (some 10 MiB)."""
 _WORD = re.compile(r"\w+")
 
 
@@ -60,6 +63,7 @@ class Ngrams:
         self._lengths = range(recipe.char_min_n, recipe.char_max_n + 1)
         # what a word n-gram would weigh that was never seen
         self._unseen = math.log(1 + texts) + 1
+        self._remembered: dict[str, list[int]] = {}
 
     @classmethod
     def learn(cls, texts: Sequence[str], recipe: Recipe) -> Ngrams:
@@ -108,7 +112,7 @@ class Ngrams:
 
     def vector(self, text: str) -> Vector:
         """The text's n-grams: `(1 + ln count) · idf`, each block (words, characters) of length 1."""
-        return self._vector(text, self._ids_in)
+        return self._vector(text, self._remembered_ids)
 
     def matrix(self, texts: Iterable[str]) -> tuple[Floats32, Ints, Ints]:
         """The vectors of texts as one sparse matrix: (data, column ids, row starts), as `csr_matrix` takes them."""
@@ -131,7 +135,7 @@ class Ngrams:
                 unseen.add(gram)
             else:
                 words[i] = words.get(i, 0) + 1
-        chars = Counter([i for word in low.split() for i in ids_in(word)])
+        chars = Counter(chain.from_iterable(map(ids_in, low.split())))
         word_ids, word_weights = _block(words, self.word_idf)
         char_ids, char_weights = _block(chars, self.char_idf)
         if words or unseen:
@@ -147,6 +151,16 @@ class Ngrams:
             known,
             blank,
         )
+
+    def _remembered_ids(self, word: str) -> list[int]:
+        found = self._remembered.get(word)
+        if found is None:
+            found = self._ids_in(word)
+            if len(word) <= _LONGEST_REMEMBERED:
+                if len(self._remembered) >= _REMEMBERED_WORDS:
+                    self._remembered = {}
+                self._remembered[word] = found
+        return found
 
     def _ids_in(self, word: str) -> list[int]:
         known_id = self._char_ids.get
@@ -184,7 +198,10 @@ def _weighed(df: Counter[str], least: int, texts: int) -> tuple[list[str], Float
 
 
 def _block(counts: dict[int, int], idf: Floats) -> tuple[Ints, Floats32]:
-    ids = np.fromiter(counts.keys(), np.int32, len(counts))
-    weights = (1 + np.log(np.fromiter(counts.values(), np.float64, len(counts)))) * idf[ids]
-    length = math.sqrt(float((weights * weights).sum()))
+    size = len(counts)
+    ids = np.fromiter(counts.keys(), np.int32, size)
+    weights = idf.take(ids)
+    if max(counts.values(), default=1) > 1:
+        weights *= 1 + np.log(np.fromiter(counts.values(), np.float64, size))
+    length = math.sqrt(float(np.add.reduce(weights * weights)))
     return ids, (weights / length if length else weights).astype(np.float32)
