@@ -18,6 +18,7 @@ from noria.serve.answering import Answering
 from noria.serve.loading import Live, load
 from noria.serve.sessions import Follower
 from noria.stores.journal import GroupCommit
+from noria.stores.journal.group_commit import Outcome
 
 if TYPE_CHECKING:
     from noria.stores import Stores
@@ -106,7 +107,8 @@ class Service:
 
         def log(answer: Answer) -> Future[Prediction]:
             latency_ms = 1000 * (self._clock() - started)
-            kept = replace(query, text=self._kept(query.account, query.text))
+            text = self._kept(query.account, query.text)
+            kept = query if text is query.text else replace(query, text=text)
             bare = replace(answer, missing=()) if answer.missing else answer
             return self._log(Prediction(prediction_id, kept, bare, live.release, latency_ms, answer.missing), asked)
 
@@ -195,16 +197,15 @@ class Service:
                 self._commit.submit(session)
         logged: Future[Prediction] = Future()
 
-        def done(source: Future[bool]) -> None:
-            error = source.exception()
-            if error is None:
-                logged.set_result(prediction)
-                if asked.in_session:
-                    self._follower.turned(query.account, query.session)
-            else:
-                self._settle_again(logged, prediction, error)
+        def done(outcome: Outcome) -> None:
+            if isinstance(outcome, BaseException):
+                self._settle_again(logged, prediction, outcome)
+                return
+            logged.set_result(prediction)
+            if asked.in_session:
+                self._follower.turned(prediction)
 
-        self._commit.submit(prediction).add_done_callback(done)
+        self._commit.submit_then(prediction, done)
         return logged
 
     def _settle_again(self, logged: Future[Prediction], made: Prediction, error: BaseException) -> None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, Engine, func, select, tuple_
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy import Connection, Engine, select, text, tuple_
 
 from noria.errors import NotFound
 from noria.records import Feedback
@@ -16,9 +14,14 @@ from noria.stores.journal.access.schema import HAND_OVERS, SESSIONS
 from noria.stores.journal.codec import check_texts
 from noria.stores.journal.engine import fetch, put, reading
 from noria.stores.journal.schema import FEEDBACK, PREDICTIONS
-from noria.stores.journal.traffic import prediction_from
+from noria.stores.journal.traffic import prediction_from, put_encoded
 
-_CHUNK = 200
+_CHUNK, _ASKED = 200, 50
+_SEVERAL = text(
+    "SELECT account, session, count(*) FROM predictions WHERE (account, session) IN "
+    f"(VALUES {', '.join(f'(:a{n}, :s{n})' for n in range(_ASKED))}) GROUP BY account, session HAVING count(*) > 1"
+)
+_SESSION_NAMES = tuple(SESSIONS.columns.keys())
 
 
 class SessionDoor:
@@ -54,14 +57,22 @@ class SessionDoor:
                     turns[p.query.account, p.query.session].append(Turn(p, tuple(said.get(p.prediction_id, ()))))
         return turns
 
-    def with_several_turns(self, which: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-        """Those of the sessions (account, session) that have two turns or more; reads an index only."""
-        columns, found = (PREDICTIONS.c.account, PREDICTIONS.c.session), []
+    def said(self, prediction_ids: Sequence[str]) -> dict[str, list[Feedback]]:
+        """What was said about predictions, in order of time; those about which nothing was are left out."""
         with reading(self._engine) as connection:
-            for start in range(0, len(which), _CHUNK):
-                query = select(*columns).where(tuple_(*columns).in_(which[start : start + _CHUNK]))
-                rows = connection.execute(query.group_by(*columns).having(func.count() > 1))
-                found += [(account, session) for account, session in rows]
+            return _said(connection, prediction_ids)
+
+    def with_several_turns(self, which: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
+        """Those of the sessions (account, session) that have two turns or more, and how many; reads an index only."""
+        found: dict[tuple[str, str], int] = {}
+        with reading(self._engine) as connection:
+            for start in range(0, len(which), _ASKED):
+                # always as many parameters, so that neither SQLAlchemy nor the database reads the statement anew
+                some = list(which[start : start + _ASKED])
+                some += some[:1] * (_ASKED - len(some))
+                given = {f"a{n}": account for n, (account, _) in enumerate(some)}
+                given |= {f"s{n}": session for n, (_, session) in enumerate(some)}
+                found |= {(account, session): count for account, session, count in connection.execute(_SEVERAL, given)}
         return found
 
     def sessions(self, account: str, since_ms: int, until_ms: int) -> list[Session]:
@@ -85,11 +96,8 @@ class SessionDoor:
 
 def put_sessions(connection: Connection, sessions: Sequence[Session]) -> None:
     """Adds sessions; of one that is known the first stays."""
-    if sessions:
-        dialect_insert = sqlite_insert if connection.dialect.name == "sqlite" else postgresql_insert
-        insert = dialect_insert(SESSIONS).on_conflict_do_nothing(index_elements=["account", "session"])
-        names = SESSIONS.columns.keys()
-        connection.execute(insert, [check_texts("session", {n: getattr(s, n) for n in names}) for s in sessions])
+    rows = [check_texts("session", {name: getattr(one, name) for name in _SESSION_NAMES}) for one in sessions]
+    put_encoded(connection, SESSIONS, [tuple(row.values()) for row in rows])
 
 
 def put_hand_overs(connection: Connection, hand_overs: Sequence[HandOver]) -> None:
