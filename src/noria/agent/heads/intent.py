@@ -89,9 +89,11 @@ class FusedIntents:
         logits = self.fusion(list(raw.logits))
         top, first, _ = first_two(logits)
         powers = np.exp(logits - first)
-        total = float(powers.sum())
+        total = float(np.add.reduce(powers))
         # log-odds from the others' sum: exact even where the top probability rounds to 1
-        others = total - 1.0 if total > 1.5 else float(powers[:top].sum() + powers[top + 1 :].sum())
+        others = total - 1.0
+        if total <= 1.5:
+            others = float(np.add.reduce(powers[:top]) + np.add.reduce(powers[top + 1 :]))
         return Reading(
             probabilities=powers / total,
             top=top,

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +26,7 @@ MAX_CHARACTERS = 20_000
 _REMEMBERED_WORDS, _LONGEST_REMEMBERED = 20_000, 40
 """Words whose character n-grams are kept in memory, since people use few words again and again (some 10 MiB)."""
 _WORD = re.compile(r"\w+")
+_DAMPED = 1 + np.log(np.maximum(np.arange(256, dtype=np.float64), 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,19 +129,14 @@ class Ngrams:
     def _vector(self, text: str, ids_in: Callable[[str], list[int]]) -> Vector:
         low = _low(text)
         known_id = self._word_ids.get
-        words: dict[int, int] = {}
-        unseen: set[str] = set()
-        for gram in word_grams(_WORD.findall(low), self._word_max_n):
-            i = known_id(gram)
-            if i is None:
-                unseen.add(gram)
-            else:
-                words[i] = words.get(i, 0) + 1
+        grams = word_grams(_WORD.findall(low), self._word_max_n)
+        words: Counter[Any] = Counter(map(known_id, grams))
+        unseen = set(grams).difference(self._word_ids) if words.pop(None, 0) else ()
         chars = Counter(chain.from_iterable(map(ids_in, low.split())))
         word_ids, word_weights = _block(words, self.word_idf)
         char_ids, char_weights = _block(chars, self.char_idf)
         if words or unseen:
-            seen = float(self.word_idf[word_ids].sum())
+            seen = float(np.add.reduce(self.word_idf.take(word_ids)))
             known, blank = seen / (seen + len(unseen) * self._unseen), not (words or chars)
         else:
             grams = [gram for word in low.split() for gram in char_grams(word, self._lengths)]
@@ -198,10 +195,14 @@ def _weighed(df: Counter[str], least: int, texts: int) -> tuple[list[str], Float
 
 
 def _block(counts: dict[int, int], idf: Floats) -> tuple[Ints, Floats32]:
-    size = len(counts)
-    ids = np.fromiter(counts.keys(), np.int32, size)
+    ids = np.fromiter(counts, np.int32, len(counts))
     weights = idf.take(ids)
-    if max(counts.values(), default=1) > 1:
-        weights *= 1 + np.log(np.fromiter(counts.values(), np.float64, size))
+    try:
+        often = np.frombuffer(bytes(counts.values()), np.uint8)  # the fastest way from numbers below 256 to an array
+    except ValueError:
+        often = np.fromiter(counts.values(), np.int64, len(counts))
+        weights *= 1 + np.log(often)
+    else:
+        weights *= _DAMPED.take(often)
     length = math.sqrt(float(np.add.reduce(weights * weights)))
     return ids, (weights / length if length else weights).astype(np.float32)

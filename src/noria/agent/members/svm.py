@@ -108,9 +108,7 @@ def solve(
 
 def first_two(values: Floats) -> tuple[int, float, float]:
     """Place of the largest value, the largest, and the second largest."""
-    top = int(values.argmax())
-    second = max(
-        float(values[:top].max()) if top else -math.inf,
-        float(values[top + 1 :].max()) if top + 1 < len(values) else -math.inf,
-    )
-    return top, float(values[top]), second
+    top, count = int(values.argmax()), len(values)
+    if count == 1:
+        return top, float(values[0]), -math.inf
+    return top, float(values[top]), float(np.partition(values, count - 2)[count - 2])
