@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import math
 import re
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import chain
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from noria.agent.protocols import Floats, Floats32, Ints
 from noria.agent.recipe import Recipe
@@ -65,7 +66,8 @@ class Ngrams:
         self._lengths = range(recipe.char_min_n, recipe.char_max_n + 1)
         # what a word n-gram would weigh that was never seen
         self._unseen = math.log(1 + texts) + 1
-        self._remembered: dict[str, list[int]] = {}
+        self._remembered: dict[str, Ints] = {}
+        self._own = threading.local()  # of each thread: a place for each n-gram in characters
 
     @classmethod
     def learn(cls, texts: Sequence[str], recipe: Recipe) -> Ngrams:
@@ -126,18 +128,19 @@ class Ngrams:
             return np.zeros(0, np.float32), np.zeros(0, np.int32), starts
         return np.concatenate([v.weights for v in vectors]), np.concatenate([v.ids for v in vectors]), starts
 
-    def _vector(self, text: str, ids_in: Callable[[str], list[int]]) -> Vector:
+    def _vector(self, text: str, ids_in: Callable[[str], Ints]) -> Vector:
         low = _low(text)
         known_id = self._word_ids.get
         grams = word_grams(_WORD.findall(low), self._word_max_n)
         words: Counter[Any] = Counter(map(known_id, grams))
         unseen = set(grams).difference(self._word_ids) if words.pop(None, 0) else ()
-        chars = Counter(chain.from_iterable(map(ids_in, low.split())))
-        word_ids, word_weights = _block(words, self.word_idf)
-        char_ids, char_weights = _block(chars, self.char_idf)
+        word_ids = np.fromiter(words, np.int32, len(words))
+        word_weights = _weights(word_ids, np.fromiter(words.values(), np.int64, len(words)), self.word_idf)
+        char_ids, often = self._counted([ids_in(word) for word in low.split()])
+        char_weights = _weights(char_ids, often, self.char_idf)
         if words or unseen:
             seen = float(np.add.reduce(self.word_idf.take(word_ids)))
-            known, blank = seen / (seen + len(unseen) * self._unseen), not (words or chars)
+            known, blank = seen / (seen + len(unseen) * self._unseen), not (words or len(char_ids))
         else:
             grams = [gram for word in low.split() for gram in char_grams(word, self._lengths)]
             blank = not grams or any(gram not in self._char_ids for gram in grams)
@@ -149,7 +152,22 @@ class Ngrams:
             blank,
         )
 
-    def _remembered_ids(self, word: str) -> list[int]:
+    def _counted(self, parts: Sequence[Ints]) -> tuple[Ints, npt.NDArray[np.int64]]:
+        """The different ids of some lists, in the order in which they come, and how often each does."""
+        if not parts:
+            return np.zeros(0, np.int32), np.zeros(0, np.int64)
+        ids = np.concatenate(parts)
+        try:
+            first: Ints = self._own.first
+        except AttributeError:
+            first = self._own.first = np.zeros(len(self.chars), np.int32)
+        places = np.arange(len(ids), dtype=np.int32)
+        first[ids[::-1]] = places[::-1]  # of an id that is there twice the last one written stays: its first place
+        at = first.take(ids)
+        new = (at == places).nonzero()[0]
+        return ids.take(new), np.bincount(at, minlength=len(ids)).take(new)
+
+    def _remembered_ids(self, word: str) -> Ints:
         found = self._remembered.get(word)
         if found is None:
             found = self._ids_in(word)
@@ -159,9 +177,10 @@ class Ngrams:
                 self._remembered[word] = found
         return found
 
-    def _ids_in(self, word: str) -> list[int]:
+    def _ids_in(self, word: str) -> Ints:
         known_id = self._char_ids.get
-        return [i for gram in char_grams(word, self._lengths) if (i := known_id(gram)) is not None]
+        found = [i for gram in char_grams(word, self._lengths) if (i := known_id(gram)) is not None]
+        return np.array(found, np.int32)
 
 
 def word_grams(tokens: list[str], longest: int) -> list[str]:
@@ -194,15 +213,8 @@ def _weighed(df: Counter[str], least: int, texts: int) -> tuple[list[str], Float
     return grams, np.log((1 + texts) / (1 + counts)) + 1
 
 
-def _block(counts: dict[int, int], idf: Floats) -> tuple[Ints, Floats32]:
-    ids = np.fromiter(counts, np.int32, len(counts))
-    weights = idf.take(ids)
-    try:
-        often = np.frombuffer(bytes(counts.values()), np.uint8)  # the fastest way from numbers below 256 to an array
-    except ValueError:
-        often = np.fromiter(counts.values(), np.int64, len(counts))
-        weights *= 1 + np.log(often)
-    else:
-        weights *= _DAMPED.take(often)
+def _weights(ids: Ints, often: npt.NDArray[np.int64], idf: Floats) -> Floats32:
+    few = len(often) == 0 or often.max() < len(_DAMPED)
+    weights = idf.take(ids) * (_DAMPED.take(often) if few else 1 + np.log(often))
     length = math.sqrt(float(np.add.reduce(weights * weights)))
-    return ids, (weights / length if length else weights).astype(np.float32)
+    return np.asarray(weights / length if length else weights, np.float32)

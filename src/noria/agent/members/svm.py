@@ -108,7 +108,6 @@ def solve(
 
 def first_two(values: Floats) -> tuple[int, float, float]:
     """Place of the largest value, the largest, and the second largest."""
-    top, count = int(values.argmax()), len(values)
-    if count == 1:
-        return top, float(values[0]), -math.inf
-    return top, float(values[top]), float(np.partition(values, count - 2)[count - 2])
+    top, rest = int(values.argmax()), values.copy()
+    rest[top] = -math.inf
+    return top, float(values[top]), float(rest[rest.argmax()])
