@@ -103,7 +103,10 @@ class Service:
         started = self._clock()
 
         def make() -> Answer:
-            return live.agent.answer(query.text, query.account, asked.groups)
+            return live.agent.answer(query.text, query.account, asked.groups, spare=True)
+
+        def make_at_once(missing: str) -> Answer:
+            return live.agent.answer_without_encoder(query.text, missing)
 
         def log(answer: Answer) -> Future[Prediction]:
             latency_ms = 1000 * (self._clock() - started)
@@ -115,7 +118,7 @@ class Service:
         if asked.choice is not None:
             return _and_then(self._chosen(live, query, asked, asked.choice), log)
         if live.agent.encoder is not None:
-            return _and_then(self._answering.soon(make), log)
+            return _and_then(self._answering.soon(make, make_at_once), log)
         return log(self._answering.now(make))
 
     def feedback(self, event: Feedback, account: str | None = None, session: str | None = None) -> Future[bool]:
@@ -231,12 +234,7 @@ class Service:
                 raise UsageError(f"the choice belongs to no prediction of this session: {prediction_id!r}.")
             if intent not in first.answer.choices:
                 raise UsageError(f"{intent!r} was not offered; choose one of {', '.join(first.answer.choices)}.")
-            shown = live.agent.recipe.articles_shown
-            found = live.agent.finder.find(first.query.text, query.account, {intent: 1.0}, shown, audience=asked.groups)
-            return replace(
-                first.answer, decision="answer", intent=intent, intent_confidence=1.0, in_scope=True, articles=found,
-                choices=(), scores={**first.answer.scores, "chosen": 1.0},
-            )  # fmt: skip
+            return live.agent.answer_choice(first.answer, intent, first.query.text, query.account, asked.groups)
 
         return self._answering.run(make)
 

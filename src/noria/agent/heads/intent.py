@@ -86,7 +86,10 @@ class FusedIntents:
 
     def reading(self, raw: Raw) -> Reading:
         """The reading that raw figures of this or another model of the same classes and members amount to."""
-        logits = self.fusion(list(raw.logits))
+        return self._reading(raw, self.fusion)
+
+    def _reading(self, raw: Raw, fusion: Fusion) -> Reading:
+        logits = fusion(list(raw.logits))
         top, first, _ = first_two(logits)
         powers = np.exp(logits - first)
         total = float(np.add.reduce(powers))
@@ -105,6 +108,17 @@ class FusedIntents:
 
     def read(self, text: str, vector: Floats32 | None = None) -> Reading:
         return self.reading(self.measure(text, vector))
+
+    def read_without_vector(self, text: str) -> Reading | None:
+        """What the n-grams alone make of a text, with their own temperature; None where there are no n-grams."""
+        ngrams = self.members.get("ngrams")
+        if ngrams is None:
+            return None
+        query = Query(text, self.ngrams.vector(text), None)
+        place = list(self.members).index("ngrams")
+        alone = Fusion((1.0,), (self.fusion.temperatures[place],))
+        raw = Raw(ngrams.logits(query)[None, : len(self._classes)], (), query.ngrams.known, query.ngrams.blank)
+        return self._reading(raw, alone)
 
     def with_fusion(self, fusion: Fusion) -> FusedIntents:
         """The same members, fused otherwise."""
