@@ -25,8 +25,6 @@ FOLDS = 5
 MOST_TAUGHT = 3000
 """Questions that the ranker is fitted on; seven weights need no more."""
 _REMEMBERED_VIEWS = 64
-# Larger than any sum of features: a generic article comes after all others.
-_DEMOTED = 1000.0
 
 TAUGHT_FILE, VECTORS_FILE = "retrieval.json", "retrieval.safetensors"
 FINDER_FILES = (TAUGHT_FILE, VECTORS_FILE)
@@ -107,9 +105,10 @@ class ArticleFinder:
         candidates = view.candidates(text, intents, vector)
         scores = self.ranker.scores(candidates.features)
         if self.recipe.rank_for == "specific":
-            scores -= np.where(view.generic[candidates.at], _DEMOTED, 0.0)
-        order = np.lexsort((view.order[candidates.at], -scores))[:limit]
-        return tuple(Ranked(view.ids[candidates.at[i]], float(scores[i])) for i in order)
+            scores -= view.demoted.take(candidates.at)
+        order = np.lexsort((view.order.take(candidates.at), -scores))[:limit]
+        found = zip(candidates.at.take(order).tolist(), scores.take(order).tolist(), strict=True)
+        return tuple([Ranked(view.ids[place], score) for place, score in found])
 
     def view(self, account: str | None, audience: Collection[str] = ()) -> View:
         """What an account's readers of these groups may see."""

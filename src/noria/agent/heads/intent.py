@@ -94,12 +94,17 @@ class FusedIntents:
 
     def reading(self, raw: Raw) -> Reading:
         """The reading that raw figures of this or another model of the same classes and members amount to."""
-        logits = self.fusion(list(raw.logits))
+        return self._reading(raw, self.fusion)
+
+    def _reading(self, raw: Raw, fusion: Fusion) -> Reading:
+        logits = fusion(list(raw.logits))
         top, first, _ = first_two(logits)
         powers = np.exp(logits - first)
-        total = float(powers.sum())
+        total = float(np.add.reduce(powers))
         # log-odds from the others' sum: exact even where the top probability rounds to 1
-        others = total - 1.0 if total > 1.5 else float(powers[:top].sum() + powers[top + 1 :].sum())
+        others = total - 1.0
+        if total <= 1.5:
+            others = float(np.add.reduce(powers[:top]) + np.add.reduce(powers[top + 1 :]))
         return Reading(
             probabilities=powers / total,
             top=top,
@@ -111,6 +116,17 @@ class FusedIntents:
 
     def read(self, text: str, vector: Floats32 | None = None) -> Reading:
         return self.reading(self.measure(text, vector))
+
+    def read_without_vector(self, text: str) -> Reading | None:
+        """What the n-grams alone make of a text, with their own temperature; None where there are no n-grams."""
+        ngrams = self.members.get("ngrams")
+        if ngrams is None:
+            return None
+        query = Query(text, self.ngrams.vector(text), None)
+        place = list(self.members).index("ngrams")
+        alone = Fusion((1.0,), (self.fusion.temperatures[place],))
+        raw = Raw(ngrams.logits(query)[None, : len(self._classes)], (), query.ngrams.known, query.ngrams.blank)
+        return self._reading(raw, alone)
 
     def with_fusion(self, fusion: Fusion) -> FusedIntents:
         """The same members, fused otherwise."""

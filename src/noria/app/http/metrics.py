@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from noria.records import DECISIONS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -51,6 +53,7 @@ class Metrics:
             "noria_hand_overs", "Hand-overs by state, of accounts with a help desk; the latest look.", ["state"],
             registry=self.registry,
         )  # fmt: skip
+        self._decided = {decision: self._predictions.labels(decision).inc for decision in DECISIONS}
         self._counted: dict[tuple[str, int], Callable[[], None]] = {}
 
     def answered(self, path: str, status: int) -> None:
@@ -62,7 +65,7 @@ class Metrics:
 
     def predicted(self, prediction: Prediction) -> None:
         """A prediction was committed."""
-        self._predictions.labels(prediction.answer.decision).inc()
+        self._decided[prediction.answer.decision]()
         self._latency.observe(prediction.latency_ms / 1000)
         for component in prediction.missing:
             self._missing.labels(component.partition(":")[0][:40]).inc()

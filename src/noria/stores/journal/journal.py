@@ -284,11 +284,17 @@ class Journal:
 
 
 def _put(connection: Connection, entries: Sequence[Entry]) -> list[bool]:
-    put_sessions(connection, [entry for entry in entries if isinstance(entry, Session)])
-    traffic.put_predictions(connection, [entry for entry in entries if isinstance(entry, Prediction)])
-    new = traffic.put_feedback(connection, [entry for entry in entries if isinstance(entry, Feedback | OwnFeedback)])
-    labels.put_labels(connection, [entry for entry in entries if isinstance(entry, Label)])
-    put_hand_overs(connection, [entry for entry in entries if isinstance(entry, HandOver)])
+    kinds: dict[type, list[Any]] = {}
+    for entry in entries:
+        kinds.setdefault(type(entry), []).append(entry)
+    put_sessions(connection, kinds.get(Session, ()))
+    traffic.put_predictions(connection, kinds.get(Prediction, ()))
+    if len(kinds.keys() - {Session, Prediction}) == 0:
+        return [True] * len(entries)
+    events = [entry for entry in entries if isinstance(entry, Feedback | OwnFeedback)]
+    new = traffic.put_feedback(connection, events)
+    labels.put_labels(connection, kinds.get(Label, ()))
+    put_hand_overs(connection, kinds.get(HandOver, ()))
     told = []
     for entry in entries:
         event = entry.event if isinstance(entry, OwnFeedback) else entry

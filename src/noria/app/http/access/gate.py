@@ -48,13 +48,24 @@ class Gate:
         if scope["type"] == "websocket":
             await self._socket(scope, headers, receive, send)
             return
-        origin = headers.get(b"origin", b"").decode("latin-1")
         if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
-            await self._preflight(origin)(scope, receive, send)
+            await self._preflight(headers.get(b"origin", b"").decode("latin-1"))(scope, receive, send)
             return
         rule = rule_of(scope["method"], scope["path"])
+        who, refusal, marked_send = self.admit(scope, headers, rule, send)
+        if refusal is not None:
+            await refusal(scope, receive, marked_send)
+            return
+        scope["principal"] = who
+        await self.app(scope, receive, marked_send)
+
+    def admit(
+        self, scope: Scope, headers: dict[bytes, bytes], rule: Rule, send: Send
+    ) -> tuple[Principal | None, Response | None, Send]:
+        """Who asks, the refusal where that one may not, and how to send the answer, counted and marked for browsers."""
         who, refusal = self._who(scope, headers, rule)
-        across = self._across(scope["path"], who, origin)
+        across = self._across(scope["path"], who, headers.get(b"origin", b"").decode("latin-1"))
+        counted = self.house.metrics.answered
 
         async def marked_send(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -63,14 +74,10 @@ class Gate:
                     answer["Access-Control-Allow-Origin"] = across
                     answer["Cross-Origin-Resource-Policy"] = "cross-origin"
                     answer.add_vary_header("Origin")
-                self.house.metrics.answered(rule.path or "other", message["status"])
+                counted(rule.path or "other", message["status"])
             await send(message)
 
-        if refusal is not None:
-            await refusal(scope, receive, marked_send)
-            return
-        scope["principal"] = who
-        await self.app(scope, receive, marked_send)
+        return who, refusal, marked_send
 
     async def _socket(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send) -> None:
         """Lets a websocket of the notebook through, from a page of this site, for who may see the notebook."""
@@ -135,6 +142,8 @@ class Gate:
 
 def cookie_of(header: bytes) -> str:
     """Our cookie's content; "" where there is none."""
+    if COOKIE.encode() not in header:
+        return ""
     try:
         found = SimpleCookie(header.decode("latin-1")).get(COOKIE)
     except CookieError:
