@@ -53,18 +53,12 @@ def signatures(texts: pa.Array) -> pa.Array:
 
 
 def bands(signature: pa.Array) -> U64:
-    """The bands, shape (n, 6); the array must hold no null."""
+    """The bands, shape (n, 6), each of four slots of 16 bits; the array must hold no null."""
     return np.frombuffer(_bytes(signature), dtype="<u8").reshape(len(signature), BANDS)
 
 
-def slots(signature: pa.Array) -> npt.NDArray[np.uint16]:
-    """The slots, shape (n, 24); the share of equal slots estimates the Jaccard similarity."""
-    return np.frombuffer(_bytes(signature), dtype="<u2").reshape(len(signature), SLOTS)
-
-
 def _bytes(signature: Any) -> bytes:
-    array = signature.combine_chunks() if isinstance(signature, pa.ChunkedArray) else signature
-    return b"".join(array.to_pylist())
+    return b"".join(signature.to_pylist())
 
 
 def _words(texts: pa.Array) -> tuple[npt.NDArray[np.int64], U64]:

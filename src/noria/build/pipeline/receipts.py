@@ -69,21 +69,21 @@ class FeedReceipt:
 
 def receipts(lake: Lake, name: str) -> list[FeedReceipt]:
     """All receipts of a feed, oldest first."""
-    return _read(lake, name)[1]
+    return [_receipt(row) for row in _read(lake, name)[1].to_pylist()]
 
 
-def _read(lake: Lake, name: str) -> tuple[DataVersion, list[FeedReceipt]]:
+def _read(lake: Lake, name: str) -> tuple[DataVersion, pa.Table]:
     try:
         version, table = lake.read_table("receipts", name)
     except NotFound:
-        return DataVersion("receipts", name, 0, 0, ""), []
-    return version, sorted((_receipt(row) for row in table.to_pylist()), key=lambda r: r.run)
+        return DataVersion("receipts", name, 0, 0, ""), _SCHEMA.empty_table()
+    return version, table.sort_by("run")
 
 
 def latest(lake: Lake, name: str) -> tuple[DataVersion, FeedReceipt | None]:
     """The receipts table's version, and the newest receipt."""
     version, found = _read(lake, name)
-    return version, found[-1] if found else None
+    return version, _receipt(found.slice(len(found) - 1).to_pylist()[0]) if len(found) else None
 
 
 def keep(lake: Lake, name: str, receipt: FeedReceipt, *, expect: DataVersion) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 
 from noria.build.engine.spool import EmbeddedEngine, Engine
-from noria.build.extract.known import Known, read_known
+from noria.build.extract.known import Known, raw_version, read_known
 from noria.build.extract.staging import Staged, Stager
 from noria.build.pipeline.feed import Feed
 from noria.build.pipeline.publishing import Published, Publisher
@@ -56,24 +56,24 @@ def run_feed(
     due = full or _refresh_due(lake, feed, time_ms)
     stager = Stager(lake, feed.name, columns, time_ms, feed.mask_raw, contract.max_deleted_share)
     refused: DataError | None = None
-    staged = Staged(read_known(lake, feed.name, columns)) if source is None else None
+    staged = Staged(raw_version(lake, feed.name)) if source is None else None
     if source is not None:
         try:
             since = stager.cursor(last.cursor, last.staged) if last else stager.cursor(None, 0)
             staged = stager.stage(source, since, full=due and last is not None)
         except DataError as error:
-            refused, staged = error, Staged(read_known(lake, feed.name, columns))
+            refused, staged = error, Staged(raw_version(lake, feed.name))
     assert staged is not None  # noqa: S101 - one of the two
     draft = FeedReceipt(
         0, time_ms, "", staged.complete, source.describe() if source else "staged rows",
         {k: staged.counts[k] for k in sorted(staged.counts)}, setup=setup_of(feed), code=dict(code or {}),
         cursor=staged.cursor or (last.cursor if last else None),
-        staged=staged.known.version.version if staged.cursor else last.staged if last else 0,
+        staged=staged.version.version if staged.cursor else last.staged if last else 0,
     )  # fmt: skip
     publisher = Publisher(lake, feed, engine or EmbeddedEngine(), time_ms, code or {})
     for _ in range(_TRIES):
         try:
-            return _publish(lake, feed, publisher, draft, rebuild=rebuild, refused=refused)
+            return _publish(lake, feed, publisher, draft, staged.known, rebuild=rebuild, refused=refused)
         except StateError:
             continue
     raise StateError(f"feed {feed.name}: other runs were always faster; run again when they have ended.")
@@ -86,11 +86,12 @@ def setup_of(feed: Feed) -> str:
 
 
 def _publish(
-    lake: Lake, feed: Feed, publisher: Publisher, draft: FeedReceipt, *, rebuild: bool, refused: DataError | None
-) -> FeedReceipt:
+    lake: Lake, feed: Feed, publisher: Publisher, draft: FeedReceipt, known: Known | None, *, rebuild: bool,
+    refused: DataError | None,
+) -> FeedReceipt:  # fmt: skip
     """Cleans what the last receipt does not know yet, and appends the new receipt."""
     version, last = latest(lake, feed.name)
-    known = read_known(lake, feed.name, feed.columns)
+    raw = raw_version(lake, feed.name)
     run = replace(draft, run=(last.run if last else 0) + 1)
     if last is not None:
         run = replace(run, raw=last.raw, clean=last.clean, quarantine=last.quarantine, reasons=last.reasons)
@@ -98,10 +99,10 @@ def _publish(
         return _told(lake, feed, replace(run, status="refused", message=str(refused)), version)
     mark = last.raw.version if last and last.raw else 0
     anew = rebuild or last is None or not mark or last.setup != draft.setup
-    if not anew and known.version.version == mark:
+    if not anew and raw.version == mark:
         return _told(lake, feed, replace(run, status="unchanged"), version)
     try:
-        made = _made(publisher, known, last, mark, anew=anew)
+        known, made = _made(publisher, raw, known, None if anew else last, mark)
     except DataError as error:
         # the setup stays that of the tables in force, so that the next run builds them anew where it must
         setup = last.setup if last else ""
@@ -113,11 +114,19 @@ def _publish(
     return _told(lake, feed, run, version)
 
 
-def _made(publisher: Publisher, known: Known, last: FeedReceipt | None, mark: int, *, anew: bool) -> Published:
-    n_new = int((known.load > mark).sum())
-    if anew or last is None or n_new > _ANEW_SHARE * len(known.ids):
-        return publisher.rebuild(known)
-    return publisher.update(known, last)
+def _made(
+    publisher: Publisher, raw: DataVersion, known: Known | None, last: FeedReceipt | None, mark: int
+) -> tuple[Known, Published]:
+    """What is new brought in over the last receipt; everything anew where there is none, or where that is cheaper."""
+    lake, feed = publisher.lake, publisher.feed
+    if last is not None:
+        news = read_known(lake, feed.name, feed.columns, after=mark)
+        n_old = sum(version.rows for version in (last.clean, last.quarantine) if version)
+        if len(news) <= _ANEW_SHARE * (n_old + len(news)):
+            return news, publisher.update(news, last)
+    if known is None or known.version != raw:
+        known = read_known(lake, feed.name, feed.columns)
+    return known, publisher.rebuild(known)
 
 
 def _told(lake: Lake, feed: Feed, run: FeedReceipt, version: DataVersion) -> FeedReceipt:

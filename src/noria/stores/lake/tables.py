@@ -14,10 +14,12 @@ from deltalake import DeltaTable
 
 from noria.errors import NotFound, StateError, UsageError
 from noria.records import DataVersion
-from noria.stores.lake.delta import Commit, Place, read_batches, read_rows
+from noria.stores.lake.delta import Commit, Place, read_batches, read_rows, told
 from noria.stores.lake.digest import NOTHING, as_hex, digests, total
 from noria.stores.lake.incoming import Rows
 from noria.stores.lake.kinds import KINDS
+from noria.stores.lake.merging import present_files
+from noria.stores.lake.staging import pick_rows
 from noria.stores.lake.writing import TableChange, TableWriter, Written
 from noria.stores.objects import open_objects
 
@@ -62,6 +64,20 @@ class Tables:
         """
         made = self._facts(kind, name, _in_range(self.opened(kind, name), kind, name, version))
         return made, read_batches(self.place(kind, name), made.version, columns, where)
+
+    def pick_rows(self, kind: str, name: str, version: int, column: str, values: pa.Array) -> Iterator[pa.RecordBatch]:
+        """The rows of a version whose value of a column is among some, without decoding most of the others.
+
+        Raises:
+            NotFound: no such table. UsageError: no such version. StateError: its files are damaged or gone.
+        """
+        place = self.place(kind, name)
+        table = place.at(_in_range(self.opened(kind, name), kind, name, version))
+        for file in present_files(table, place.folder):
+            try:
+                yield from pick_rows(self.objects, place.folder, file.name, pa.schema(table.schema()), column, values)
+            except (FileNotFoundError, pa.ArrowInvalid) as error:
+                raise told(error, f"version {version} of the table {place.uri} cannot be read") from error
 
     def write_table(
         self,

@@ -75,12 +75,14 @@ class TableWriter:
         keys = _agreed_keys(table, change, self._where)
         known = pa.schema(table.schema()) if table is not None else None
         staged = stage(
-            rows, self._place, known=known, keys=keys, deletes=change.deletes, full=change.full, check=change.check
-        )
+            rows, self._place, known=known, keys=keys, deletes=change.deletes, full=change.full,
+            anew=change.mode == "replace", check=change.check,
+        )  # fmt: skip
         try:
             _check_some(table, staged, self._where)
             if staged.incoming is not None:
                 check_keys(staged.incoming.keys, staged.incoming.gone, keys, self._where)
+            check_keys(staged.twice, staged.twice[:0], keys, self._where)
             return transaction(lambda: self._attempt(staged, keys, change), self._where)
         except BaseException:
             # Where a commit may have come through although its answer got lost, the files are left to the vacuum.
