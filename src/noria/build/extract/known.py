@@ -74,7 +74,8 @@ class Known:
         order = np.argsort(merged[0], kind="stable")
         return Known(version, *(column[order] for column in merged))
 
-    def _columns(self) -> tuple[Any, ...]:
+    def columns(self) -> tuple[Any, ...]:
+        """Hashes and what is known, one array each."""
         return self.high, self.low, self.updated_ms, self.fingerprint, self.load, self.deleted
 
 
