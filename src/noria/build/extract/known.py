@@ -95,18 +95,18 @@ def raw_version(lake: Lake, name: str) -> DataVersion:
 
 
 def read_known(
-    lake: Lake, name: str, columns: Columns, *, ids: pa.Array | None = None, after: int | None = None
+    lake: Lake, version: DataVersion, columns: Columns, *, ids: pa.Array | None = None, after: int | None = None
 ) -> Known:
-    """What the latest version of the raw table knows; reads narrow columns, batch by batch.
+    """What a version of the raw table knows; reads narrow columns, batch by batch.
 
     Args:
         lake: where the table is.
-        name: of the feed.
+        version: of the raw table.
         columns: of its rows.
         ids: only of these keys.
         after: only of keys with rows that came after this version.
     """
-    key, version = columns.key, raw_version(lake, name)
+    key = columns.key
     hashes, kept, books = [np.zeros((0, 2), np.uint64)], [pa.array([], pa.string())], [_no_books()]
     for rows in _scan(lake, version, [key, *_BOOKS], f"_load > {after}" if after else ""):
         named = pc.cast(rows[key], pa.string())

@@ -61,28 +61,34 @@ class Stager:
     masked: bool
     max_deleted_share: float
 
-    def cursor(self, told: str | None, at: int) -> str | None:
+    def cursor(self, version: int, told: str | None, at: int) -> str | None:
         """Where the last reading ended.
 
         Args:
+            version: of the raw table now.
             told: what the last run said at its end; a reading without news leaves no commit.
             at: version of the raw table then; a newer one was left by a run that did not end, and knows better.
         """
-        version = raw_version(self.lake, self.name).version
         if told and at == version:
             return told
         commits = self.lake.place("raw", self.name).commits(version)
         notes = (made.facts.get("note") for made in commits)
         return next((str(n["cursor"]) for n in notes if isinstance(n, Mapping) and n.get("cursor")), None)
 
-    def stage(self, source: Source, since: str | None, *, full: bool) -> Staged:
+    def stage(self, source: Source, version: DataVersion, since: str | None, *, full: bool) -> Staged:
         """Reads what is new since a cursor, or everything.
+
+        Args:
+            source: what is read.
+            version: of the raw table now.
+            since: cursor.
+            full: everything, whatever the cursor.
 
         Raises:
             DataError: a full reading misses more rows than is believed; nothing is deleted then.
             OutsideError: the source failed; what was read so far is kept, and the next run goes on from there.
         """
-        staged = Staged(raw_version(self.lake, self.name))
+        staged = Staged(version)
         complete = full or since is None
         if complete:
             self._look_again(staged)
@@ -143,8 +149,7 @@ class Stager:
             known = staged.known
             if known is None:
                 ids = rows[self.columns.key].combine_chunks()
-                known = read_known(self.lake, self.name, self.columns, ids=ids)
-                staged.version = known.version
+                known = read_known(self.lake, staged.version, self.columns, ids=ids)
             fresh, counts = sort_out(known, rows, self.columns.key)
             try:
                 self._append(staged, fresh, source, cursor)
@@ -156,8 +161,8 @@ class Stager:
         raise StateError(f"raw {self.name}: other runs were always faster; run again when they have ended.")
 
     def _look_again(self, staged: Staged) -> None:
-        staged.known = read_known(self.lake, self.name, self.columns)
-        staged.version = staged.known.version
+        staged.version = raw_version(self.lake, self.name)
+        staged.known = read_known(self.lake, staged.version, self.columns)
 
     def _append(self, staged: Staged, rows: pa.Table, source: Source, cursor: str | None) -> None:
         if not len(rows):

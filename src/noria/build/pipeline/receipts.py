@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 
@@ -80,8 +80,15 @@ def _read(lake: Lake, name: str) -> tuple[DataVersion, pa.Table]:
     return version, table.sort_by("run")
 
 
-def latest(lake: Lake, name: str) -> tuple[DataVersion, FeedReceipt | None]:
-    """The receipts table's version, and the newest receipt."""
+Latest: TypeAlias = tuple[DataVersion, FeedReceipt | None]
+
+
+def latest(lake: Lake, name: str, before: Latest | None = None) -> Latest:
+    """The receipts table's version, and the newest receipt; `before`: what was read earlier, read again if need be."""
+    if before is not None and before[0].version:
+        now = lake.resolve("receipts", name)
+        if now == before[0]:
+            return before
     version, found = _read(lake, name)
     return version, _receipt(found.slice(len(found) - 1).to_pylist()[0]) if len(found) else None
 

@@ -12,7 +12,7 @@ from noria.build.extract.known import Known, raw_version, read_known
 from noria.build.extract.staging import Staged, Stager
 from noria.build.pipeline.feed import Feed
 from noria.build.pipeline.publishing import Published, Publisher
-from noria.build.pipeline.receipts import FeedReceipt, keep, latest, receipts
+from noria.build.pipeline.receipts import FeedReceipt, Latest, keep, latest, receipts
 from noria.errors import DataError, StateError
 from noria.ports.source import Source
 from noria.records import DAY_MS, DataVersion
@@ -52,18 +52,19 @@ def run_feed(
         OutsideError: the source failed; what was read is staged. StateError: other runs were always faster.
     """
     columns, contract = feed.columns, feed.contract
-    _, last = latest(lake, feed.name)
+    found = latest(lake, feed.name)
+    last = found[1]
     due = full or _refresh_due(lake, feed, time_ms)
     stager = Stager(lake, feed.name, columns, time_ms, feed.mask_raw, contract.max_deleted_share)
     refused: DataError | None = None
-    staged = Staged(raw_version(lake, feed.name)) if source is None else None
+    raw = raw_version(lake, feed.name)
+    staged = Staged(raw)
     if source is not None:
         try:
-            since = stager.cursor(last.cursor, last.staged) if last else stager.cursor(None, 0)
-            staged = stager.stage(source, since, full=due and last is not None)
+            since = stager.cursor(raw.version, last.cursor if last else None, last.staged if last else 0)
+            staged = stager.stage(source, raw, since, full=due and last is not None)
         except DataError as error:
             refused, staged = error, Staged(raw_version(lake, feed.name))
-    assert staged is not None  # noqa: S101 - one of the two
     draft = FeedReceipt(
         0, time_ms, "", staged.complete, source.describe() if source else "staged rows",
         {k: staged.counts[k] for k in sorted(staged.counts)}, setup=setup_of(feed), code=dict(code or {}),
@@ -73,9 +74,10 @@ def run_feed(
     publisher = Publisher(lake, feed, engine or EmbeddedEngine(), time_ms, code or {})
     for _ in range(_TRIES):
         try:
-            return _publish(lake, feed, publisher, draft, staged.known, rebuild=rebuild, refused=refused)
+            found = latest(lake, feed.name, found)
+            return _publish(publisher, draft, found, staged, rebuild=rebuild, refused=refused)
         except StateError:
-            continue
+            staged.version = raw_version(lake, feed.name)
     raise StateError(f"feed {feed.name}: other runs were always faster; run again when they have ended.")
 
 
@@ -86,12 +88,11 @@ def setup_of(feed: Feed) -> str:
 
 
 def _publish(
-    lake: Lake, feed: Feed, publisher: Publisher, draft: FeedReceipt, known: Known | None, *, rebuild: bool,
-    refused: DataError | None,
-) -> FeedReceipt:  # fmt: skip
+    publisher: Publisher, draft: FeedReceipt, found: Latest, staged: Staged, *, rebuild: bool, refused: DataError | None
+) -> FeedReceipt:
     """Cleans what the last receipt does not know yet, and appends the new receipt."""
-    version, last = latest(lake, feed.name)
-    raw = raw_version(lake, feed.name)
+    lake, feed = publisher.lake, publisher.feed
+    version, last = found
     run = replace(draft, run=(last.run if last else 0) + 1)
     if last is not None:
         run = replace(run, raw=last.raw, clean=last.clean, quarantine=last.quarantine, reasons=last.reasons)
@@ -99,10 +100,10 @@ def _publish(
         return _told(lake, feed, replace(run, status="refused", message=str(refused)), version)
     mark = last.raw.version if last and last.raw else 0
     anew = rebuild or last is None or not mark or last.setup != draft.setup
-    if not anew and raw.version == mark:
+    if not anew and staged.version.version == mark:
         return _told(lake, feed, replace(run, status="unchanged"), version)
     try:
-        known, made = _made(publisher, raw, known, None if anew else last, mark)
+        known, made = _made(publisher, staged, None if anew else last, mark)
     except DataError as error:
         # the setup stays that of the tables in force, so that the next run builds them anew where it must
         setup = last.setup if last else ""
@@ -114,18 +115,16 @@ def _publish(
     return _told(lake, feed, run, version)
 
 
-def _made(
-    publisher: Publisher, raw: DataVersion, known: Known | None, last: FeedReceipt | None, mark: int
-) -> tuple[Known, Published]:
+def _made(publisher: Publisher, staged: Staged, last: FeedReceipt | None, mark: int) -> tuple[Known, Published]:
     """What is new brought in over the last receipt; everything anew where there is none, or where that is cheaper."""
-    lake, feed = publisher.lake, publisher.feed
+    lake, feed, raw, known = publisher.lake, publisher.feed, staged.version, staged.known
     if last is not None:
-        news = read_known(lake, feed.name, feed.columns, after=mark)
+        news = read_known(lake, raw, feed.columns, after=mark)
         n_old = sum(version.rows for version in (last.clean, last.quarantine) if version)
         if len(news) <= _ANEW_SHARE * (n_old + len(news)):
             return news, publisher.update(news, last)
     if known is None or known.version != raw:
-        known = read_known(lake, feed.name, feed.columns)
+        known = read_known(lake, raw, feed.columns)
     return known, publisher.rebuild(known)
 
 

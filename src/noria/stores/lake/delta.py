@@ -35,6 +35,8 @@ _KEEP = {
     "delta.deletedFileRetentionDuration": "interval 36500 days",
     "delta.enableExpiredLogCleanup": "false",
     "delta.dataSkippingNumIndexedCols": "0",
+    # Opening a table reads the commits since the last checkpoint; a table of daily increments is opened often.
+    "delta.checkpointInterval": "20",
 }
 _HOOKS = PostCommitHookProperties(cleanup_expired_logs=False)
 _TRIES = 50

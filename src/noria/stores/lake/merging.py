@@ -19,7 +19,7 @@ from noria.stores.objects import Objects
 
 _SMALL_ROWS = 50_000
 _SMALL_BYTES = 16 << 20
-_SMALL_FILES = 48
+_SMALL_FILES = 16
 
 
 @dataclass(frozen=True, slots=True)

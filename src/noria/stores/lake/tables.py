@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -47,8 +48,8 @@ class Tables:
         Raises:
             NotFound: no such table. UsageError: no such version or column. StateError: its files are damaged or gone.
         """
-        made = self._facts(kind, name, _in_range(self.opened(kind, name), kind, name, version))
-        return made, read_rows(self.place(kind, name), made.version, columns)
+        made, table = self._opened_at(kind, name, version)
+        return made, read_rows(self.place(kind, name), table, columns)
 
     def scan_table(
         self, kind: str, name: str, version: int | None = None, *, columns: Sequence[str] | None = None, where: str = ""
@@ -62,8 +63,8 @@ class Tables:
             columns: None = all.
             where: a condition in SQL (DataFusion's), "" = all rows.
         """
-        made = self._facts(kind, name, _in_range(self.opened(kind, name), kind, name, version))
-        return made, read_batches(self.place(kind, name), made.version, columns, where)
+        made, table = self._opened_at(kind, name, version)
+        return made, read_batches(self.place(kind, name), table, columns, where)
 
     def pick_rows(self, kind: str, name: str, version: int, column: str, values: pa.Array) -> Iterator[pa.RecordBatch]:
         """The rows of a version whose value of a column is among some, without decoding most of the others.
@@ -72,7 +73,7 @@ class Tables:
             NotFound: no such table. UsageError: no such version. StateError: its files are damaged or gone.
         """
         place = self.place(kind, name)
-        table = place.at(_in_range(self.opened(kind, name), kind, name, version))
+        _, table = self._opened_at(kind, name, version)
         for file in present_files(table, place.folder):
             try:
                 yield from pick_rows(self.objects, place.folder, file.name, pa.schema(table.schema()), column, values)
@@ -226,6 +227,17 @@ class Tables:
             known = self.names(kind) if _NAME.fullmatch(kind) else []
             raise NotFound(f"{kind} table", name, known, "'noria data list' shows all tables.")
         return table
+
+    def _opened_at(self, kind: str, name: str, version: int | None) -> tuple[DataVersion, DeltaTable]:
+        """A version, and the table as it was then; opening takes milliseconds, so it is done once."""
+        if version and _NAME.fullmatch(kind) and _NAME.fullmatch(name):
+            with suppress(StateError):
+                table = self.place(kind, name).open(version)
+                if table is not None:
+                    return self._facts(kind, name, version), table
+        table = self.opened(kind, name)
+        number = _in_range(table, kind, name, version)
+        return self._facts(kind, name, number), table if version is None else self.place(kind, name).at(number)
 
     def _facts(self, kind: str, name: str, version: int) -> DataVersion:
         """Count and hash of a version: from its commit, or from its rows where another program made it."""

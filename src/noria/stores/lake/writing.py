@@ -83,15 +83,16 @@ class TableWriter:
             if staged.incoming is not None:
                 check_keys(staged.incoming.keys, staged.incoming.gone, keys, self._where)
             check_keys(staged.twice, staged.twice[:0], keys, self._where)
-            return transaction(lambda: self._attempt(staged, keys, change), self._where)
+            opened = [table] if table is not None else []  # once: whoever was faster makes the first try fail
+            return transaction(lambda: self._attempt(opened, staged, keys, change), self._where)
         except BaseException:
             # Where a commit may have come through although its answer got lost, the files are left to the vacuum.
             if self._hoped is None:
                 discard(self._place.objects, self._place.folder, [*staged.files, *self._spare])
             raise
 
-    def _attempt(self, staged: Staged, keys: Sequence[str], change: TableChange) -> Written:
-        table = self._place.open() or self._place.create(staged.schema, keys)
+    def _attempt(self, opened: list[DeltaTable], staged: Staged, keys: Sequence[str], change: TableChange) -> Written:
+        table = opened.pop() if opened else self._place.open() or self._place.create(staged.schema, keys)
         if landed := self._landed():
             return landed
         if done := self._done_before(table, change):
