@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -292,7 +293,7 @@ def _facts_of(info: Mapping[str, object]) -> dict[str, object]:
 def told(error: Exception, what: str) -> NoriaError:
     """What an error of delta-rs means: the store does not answer, or what lies there is damaged or gone."""
     line = (str(error).splitlines() or [type(error).__name__])[0]
-    gone = "not found" in str(error) or "404" in str(error)
+    gone = "not found" in str(error) or re.search(r"\b404\b", str(error))  # not within a port or a name
     if not gone and any(sign in str(error) for sign in _OUT_OF_REACH):
         return OutsideError(f"{what}: the store does not answer ({line}); try again.", retry_helps=True)
     if any(sign in str(error) for sign in _FULL):
