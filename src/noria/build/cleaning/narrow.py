@@ -20,7 +20,6 @@ Bools = npt.NDArray[np.bool_]
 U64 = npt.NDArray[np.uint64]
 
 NO_TIME = 2**63 - 1
-_PLACE = np.uint64((1 << 22) - 1)
 _CONTENT = np.dtype([("high", "<u8"), ("low", "<u4")])
 
 
@@ -147,16 +146,18 @@ def like(ids: pa.Array, at: Ints) -> pa.Array:
 
 
 def _member(values: U64, wanted: U64) -> Bools:
-    """Which values are among some, and hardly any other: looked up in two tables of 2²² places by parts of the hash.
+    """Which values are among some, and hardly any other: looked up in two tables by parts of the hash.
 
     `np.isin` takes twenty times as long; a row too many is only looked at in vain.
     """
     found = np.zeros(len(values), bool)
+    bits = min(22, max(14, 6 + len(wanted).bit_length()))  # one place in fifty is taken, or few more
     at = np.arange(0)
-    for turn, shift in enumerate((np.uint64(42), np.uint64(10))):
-        screen = np.zeros(1 << 22, bool)
-        screen[wanted >> shift & _PLACE] = True
-        hit = screen[(values if turn == 0 else values[at]) >> shift & _PLACE]
+    for turn, shift in enumerate((np.uint64(64 - bits), np.uint64(10))):
+        screen = np.zeros(1 << bits, bool)
+        place = np.uint64((1 << bits) - 1)
+        screen[wanted >> shift & place] = True
+        hit = screen[(values if turn == 0 else values[at]) >> shift & place]
         at = np.flatnonzero(hit) if turn == 0 else at[hit]
     found[at] = True
     return found

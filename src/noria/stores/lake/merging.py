@@ -126,9 +126,18 @@ def _compare_file(
 
 
 def crowd(files: Sequence[Present], masks: Mapping[str, Mask | None]) -> list[str]:
-    """The small files, once there are many: they are written together, so that years of days stay quick to read."""
-    small = [f.name for f in files if (f.rows or _SMALL_ROWS) < _SMALL_ROWS and f.size < _SMALL_BYTES]
-    return [name for name in small if name not in masks] if len(small) >= _SMALL_FILES else []
+    """The small files, once there are many: they are written together, so that years of days stay quick to read.
+
+    A file that is larger than four times all smaller ones together waits for them, so that a row is not written anew
+    with every handful of days.
+    """
+    small = [f for f in files if (f.rows or _SMALL_ROWS) < _SMALL_ROWS and f.size < _SMALL_BYTES]
+    if len(small) < _SMALL_FILES:
+        return []
+    small.sort(key=lambda f: f.size)
+    while len(small) > 2 and small[-1].size > 4 * sum(f.size for f in small[:-1]):
+        small.pop()
+    return [f.name for f in small if f.name not in masks]
 
 
 def shown_key(key: pa.Scalar) -> str:

@@ -39,6 +39,7 @@ class Tables:
 
     def __init__(self, root: str | Path) -> None:
         self.objects = open_objects(root)
+        self._seen: dict[tuple[str, str], int] = {}
 
     def read_table(
         self, kind: str, name: str, version: int | None = None, *, columns: Sequence[str] | None = None
@@ -146,8 +147,8 @@ class Tables:
         name, at, number = ref.partition("@")
         if at and not (number.isascii() and number.isdecimal()):
             raise UsageError(f"{ref!r} is no reference to data: write NAME or NAME@VERSION, e.g. {name or 'bank'}@3.")
-        version = _in_range(self.opened(kind, name), kind, name, int(number) if at else None)
-        return self._facts(kind, name, version)
+        latest = self._latest(kind, name)
+        return self._facts(kind, name, _in_range(latest, kind, name, int(number) if at else None))
 
     def tables(self) -> list[DataVersion]:
         """The latest version of each table, in order of kind and name."""
@@ -187,7 +188,7 @@ class Tables:
 
     def read_again(self, data: DataVersion) -> DataVersion:
         """What the rows of a version are now: count and sha256 by reading them, not by what its commit says."""
-        version = _in_range(self.opened(data.kind, data.name), data.kind, data.name, data.version)
+        version = _in_range(self._latest(data.kind, data.name), data.kind, data.name, data.version)
         return self._computed(data.kind, data.name, version)
 
     def pin(self, data: DataVersion, why: str) -> None:
@@ -236,8 +237,19 @@ class Tables:
                 if table is not None:
                     return self._facts(kind, name, version), table
         table = self.opened(kind, name)
-        number = _in_range(table, kind, name, version)
+        number = _in_range(table.version(), kind, name, version)
         return self._facts(kind, name, number), table if version is None else self.place(kind, name).at(number)
+
+    def _latest(self, kind: str, name: str) -> int:
+        """The latest version. Once a version was seen only the files of the commits after it are looked for."""
+        version = self._seen.get((kind, name), 0)
+        log = f"{kind}/{name}/_delta_log"
+        if not version or not self.objects.exists(f"{log}/{version:020}.json"):
+            version = self.opened(kind, name).version()
+        while self.objects.exists(f"{log}/{version + 1:020}.json"):
+            version += 1
+        self._seen[kind, name] = version
+        return version
 
     def _facts(self, kind: str, name: str, version: int) -> DataVersion:
         """Count and hash of a version: from its commit, or from its rows where another program made it."""
@@ -268,8 +280,7 @@ def check_name(name: str) -> None:
         )
 
 
-def _in_range(table: DeltaTable, kind: str, name: str, version: int | None) -> int:
-    latest = table.version()
+def _in_range(latest: int, kind: str, name: str, version: int | None) -> int:
     if version is None:
         return latest
     if not 1 <= version <= latest:
