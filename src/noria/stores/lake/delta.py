@@ -162,7 +162,7 @@ def read_batches(
     what = f"version {version} of the table {place.uri} cannot be read"
     try:
         opened = place.at(table) if isinstance(table, int) else table
-        wanted = _chosen(pa.schema(opened.schema()), columns, place.folder)
+        wanted = chosen(pa.schema(opened.schema()), columns, place.folder)
         names = ", ".join('"' + name.replace('"', '""') + '"' for name in wanted.names)
         # Not `to_pyarrow_table`: threads of Arrow's dataset scan outlive it and now and then abort the process at its
         # exit (apache/arrow issue 39862).
@@ -181,7 +181,7 @@ def read_rows(place: Place, table: DeltaTable | int, columns: Sequence[str] | No
     if batches:
         return pa.Table.from_batches(batches)
     opened = place.at(table) if isinstance(table, int) else table
-    return _chosen(pa.schema(opened.schema()), columns, place.folder).empty_table()
+    return chosen(pa.schema(opened.schema()), columns, place.folder).empty_table()
 
 
 def commit_files(
@@ -270,7 +270,8 @@ def transaction(change: Callable[[], T], what: str) -> T:
     raise OutsideError(f"{what}: {_TRIES} tries, and somebody was always faster; try again later.", retry_helps=True)
 
 
-def _chosen(schema: pa.Schema, columns: Sequence[str] | None, where: str) -> pa.Schema:
+def chosen(schema: pa.Schema, columns: Sequence[str] | None, where: str) -> pa.Schema:
+    """The schema of some columns, None = all. Raises NotFound for one that is not there."""
     for column in columns or ():
         if column not in schema.names:
             raise NotFound(f"column of {where}", column, schema.names)

@@ -15,14 +15,13 @@ from deltalake import DeltaTable
 
 from noria.errors import NotFound, StateError, UsageError
 from noria.records import DataVersion
-from noria.stores.lake.delta import Commit, Place, read_batches, read_rows, told
+from noria.stores.lake.delta import Commit, Place, read_batches, read_rows
 from noria.stores.lake.digest import NOTHING, as_hex, digests, total
 from noria.stores.lake.incoming import Rows
 from noria.stores.lake.kinds import KINDS
-from noria.stores.lake.merging import present_files
-from noria.stores.lake.staging import pick_rows
+from noria.stores.lake.merging import scan_files
 from noria.stores.lake.writing import TableChange, TableWriter, Written
-from noria.stores.objects import open_objects
+from noria.stores.objects import LocalObjects, open_objects
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
@@ -65,7 +64,10 @@ class Tables:
             where: a condition in SQL (DataFusion's), "" = all rows.
         """
         made, table = self._opened_at(kind, name, version)
-        return made, read_batches(self.place(kind, name), table, columns, where)
+        place = self.place(kind, name)
+        if where or not isinstance(self.objects, LocalObjects):
+            return made, read_batches(place, table, columns, where)
+        return made, scan_files(place, table, columns)
 
     def pick_rows(self, kind: str, name: str, version: int, column: str, values: pa.Array) -> Iterator[pa.RecordBatch]:
         """The rows of a version whose value of a column is among some, without decoding most of the others.
@@ -73,13 +75,8 @@ class Tables:
         Raises:
             NotFound: no such table. UsageError: no such version. StateError: its files are damaged or gone.
         """
-        place = self.place(kind, name)
         _, table = self._opened_at(kind, name, version)
-        for file in present_files(table, place.folder):
-            try:
-                yield from pick_rows(self.objects, place.folder, file.name, pa.schema(table.schema()), column, values)
-            except (FileNotFoundError, pa.ArrowInvalid) as error:
-                raise told(error, f"version {version} of the table {place.uri} cannot be read") from error
+        yield from scan_files(self.place(kind, name), table, among=(column, values))
 
     def write_table(
         self,
