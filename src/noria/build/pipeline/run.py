@@ -72,10 +72,12 @@ def run_feed(
         staged=staged.version.version if staged.cursor else last.staged if last else 0,
     )  # fmt: skip
     publisher = Publisher(lake, feed, engine or EmbeddedEngine(), time_ms, code or {})
-    for _ in range(_TRIES):
+    for attempt in range(_TRIES):
+        # Files of the last published versions can be gone, where a vacuum came after a run had died over them.
+        anew = rebuild or attempt >= _TRIES // 2
         try:
             found = latest(lake, feed.name, found)
-            return _publish(publisher, draft, found, staged, rebuild=rebuild, refused=refused)
+            return _publish(publisher, draft, found, staged, rebuild=anew, refused=refused)
         except StateError:
             staged.version = raw_version(lake, feed.name)
     raise StateError(f"feed {feed.name}: other runs were always faster; run again when they have ended.")
