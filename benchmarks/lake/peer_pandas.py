@@ -6,9 +6,9 @@ texts; raw, clean and quarantine as Delta tables. The personal data as in `peer_
 
 from __future__ import annotations
 
-import glob
 import re
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
@@ -16,21 +16,22 @@ from deltalake import write_deltalake
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 TAGS = re.compile(
-    r"</?(?:p|br|b|i|div|span|a|ul|ol|li|table|tr|td|h[1-6]|html|body|head|font|img|em|strong)(?:\s[^<>]*)?/?>", re.I
+    r"</?(?:p|br|b|i|div|span|a|ul|ol|li|table|tr|td|h[1-6]|html|body|head|font|img|em|strong)(?:\s[^<>]*)?/?>",
+    re.IGNORECASE,
 )
 STEPS = [
     (TAGS, "\n"),
-    (re.compile(r"^[ \t]*(?:on|am)\b[^\n]+(?:wrote|schrieb):[ \t]*$.*", re.I | re.M | re.S), ""),
-    (re.compile(r"^--[ \t]?$.*", re.M | re.S), ""),
-    (re.compile(r"^[ \t]*>[^\n]*\n?", re.M), ""),
+    (re.compile(r"^[ \t]*(?:on|am)\b[^\n]+(?:wrote|schrieb):[ \t]*$.*", re.IGNORECASE | re.MULTILINE | re.DOTALL), ""),
+    (re.compile(r"^--[ \t]?$.*", re.MULTILINE | re.DOTALL), ""),
+    (re.compile(r"^[ \t]*>[^\n]*\n?", re.MULTILINE), ""),
     (re.compile(r"[^\S\n]+"), " "),
     (re.compile(r" ?\n ?"), "\n"),
     (re.compile(r"\n{3,}"), "\n\n"),
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*"), "[key]"),
     (re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}"), "[token]"),
-    (re.compile(r"\b(?:AKIA[0-9A-Z]{16}|gh[pousr]_\w{30,}|glpat-[\w-]{20,}|xox[abeprs]-[\w-]{10,}|sk-[\w-]{20,})"), "[token]"),
-    (re.compile(r"\bbearer\s+[\w.~+/=-]{16,}", re.I), "[token]"),
-    (re.compile(r"\b(?:password|passwd|pwd|secret|api[ _-]?key|token|pin)\s{0,3}[:=]\s{0,3}\S+", re.I), "[secret]"),
+    (re.compile(r"\b(?:AKIA[0-9A-Z]{16}|gh[pousr]_\w{30,}|glpat-[\w-]{20,}|xox[abeprs]-[\w-]{10,})"), "[token]"),
+    (re.compile(r"\bbearer\s+[\w.~+/=-]{16,}", re.IGNORECASE), "[token]"),
+    (re.compile(r"(?i)\b(?:password|passwd|pwd|secret|api[ _-]?key|token|pin)\s{0,3}[:=]\s{0,3}\S+"), "[secret]"),
     (re.compile(r"[A-Za-z0-9_.+%-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"), "[email]"),
     (re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{1,4}){3,8}\b"), "[iban]"),
     (re.compile(r"\b\d(?:[ -]?\d){12,18}\b"), "[card]"),
@@ -61,7 +62,7 @@ def bands(text: str) -> list[tuple[int, ...]]:
 def main() -> None:
     """All steps."""
     folder, lake = sys.argv[1:3]
-    raw = pd.concat([pd.read_json(path, lines=True, dtype=str) for path in glob.glob(f"{folder}/*.jsonl")])
+    raw = pd.concat([pd.read_json(path, lines=True, dtype=str) for path in Path(folder).glob("*.jsonl")])
     write_deltalake(f"{lake}/raw", pa.Table.from_pandas(raw, preserve_index=False))
     rows = raw.sort_values("updated_at").drop_duplicates("id", keep="last").sort_values(["created_at", "id"])
     rows = rows.reset_index(drop=True)

@@ -31,12 +31,12 @@ T = TypeVar("T")
 
 # Delta forgets history by itself, without any vacuum: at each checkpoint it deletes log entries older than 30 days.
 # Indexed columns would copy the first characters of texts into the log, where an erasure would have to find them.
+# Opening a table reads the commits since the last checkpoint, and a table of daily increments is opened often.
 _KEEP = {
     "delta.logRetentionDuration": "interval 36500 days",
     "delta.deletedFileRetentionDuration": "interval 36500 days",
     "delta.enableExpiredLogCleanup": "false",
     "delta.dataSkippingNumIndexedCols": "0",
-    # Opening a table reads the commits since the last checkpoint; a table of daily increments is opened often.
     "delta.checkpointInterval": "20",
 }
 _HOOKS = PostCommitHookProperties(cleanup_expired_logs=False)
@@ -227,13 +227,9 @@ def add_columns(table: DeltaTable, fields: Sequence[pa.Field], facts: Mapping[st
 def commit(
     table: DeltaTable, data: pa.Table, *, mode: Literal["append", "overwrite"], facts: Mapping[str, object]
 ) -> None:
-    """Adds one version to the table *as it was read*.
+    """Adds one version to the table *as it was read*: adds to the rows that are there, or puts new ones in their place.
 
-    Args:
-        table: what was read; must not be older than the newest version.
-        data: the rows to add, or all rows.
-        mode: add to the rows that are there, or put new ones in their place.
-        facts: kept as JSON in the place that Spark and Databricks show; `version` must be in them.
+    `facts`: kept as JSON in the place that Spark and Databricks show; `version` must be in them.
 
     Raises:
         CommitFailedError: somebody else has committed since; nothing was changed.
@@ -294,7 +290,7 @@ def _facts_of(info: Mapping[str, object]) -> dict[str, object]:
 def told(error: Exception, what: str) -> NoriaError:
     """What an error of delta-rs means: the store does not answer, or what lies there is damaged or gone."""
     line = (str(error).splitlines() or [type(error).__name__])[0]
-    gone = "not found" in str(error) or re.search(r"\b404\b", str(error))  # not within a port or a name
+    gone = re.search(r"not found|\b404\b", str(error))  # not a 404 within a port or a name
     if not gone and any(sign in str(error) for sign in _OUT_OF_REACH):
         return OutsideError(f"{what}: the store does not answer ({line}); try again.", retry_helps=True)
     if any(sign in str(error) for sign in _FULL):

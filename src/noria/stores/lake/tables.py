@@ -204,6 +204,12 @@ class Tables:
         path = f"_pins/{data.kind}.{data.name}.{data.version}.{reason}.json"
         self.objects.write(path, json.dumps(pin, sort_keys=True, indent=1).encode() + b"\n")
 
+    def unpin(self, kind: str, name: str, version: int) -> None:
+        """Takes every pin off a version: only an erasure does that; whatever used it cannot be repeated exactly."""
+        for path in self.objects.names("_pins"):
+            if path.startswith(f"_pins/{kind}.{name}.{version}."):
+                self.objects.remove(path)
+
     def pins(self) -> list[Mapping[str, object]]:
         """All pins (kind, name, version, rows, sha256, why) in order of kind, name, version, why."""
         files = [path for path in self.objects.names("_pins") if path.endswith(".json")]
