@@ -13,6 +13,7 @@ from noria.build.extract.known import raw_version
 from noria.build.pipeline.feed import Feed
 from noria.build.pipeline.receipts import FeedReceipt, latest
 from noria.build.pipeline.run import run_feed
+from noria.build.pipeline.splits import forget_sides
 from noria.errors import StateError, UsageError
 from noria.records import DataVersion
 from noria.stores.lake import Lake
@@ -62,27 +63,29 @@ def erase_person(
         raise UsageError(f"feed {feed.name} has no column of type person, so nobody's rows can be told from others.")
     coded = pseudonym(person, feed.name)
     _, before = latest(lake, feed.name)
-    n_raw, receipt = _out_of_raw(lake, feed, persons, coded, time_ms), before
+    n_raw, ids = _out_of_raw(lake, feed, persons, coded, time_ms)
+    receipt, n_sides = before, 0
     if n_raw:
+        n_sides = forget_sides(lake, feed, ids, time_ms)
         receipt = run_feed(lake, feed, None, time_ms=time_ms, code=code, rebuild=True)
-    rows = {"raw": n_raw}
+    rows = {"raw": n_raw, **({"splits": n_sides} if feed.split else {})}
     for kind in ("clean", "quarantine"):
         rows[kind] = _rows(before, kind) - _rows(receipt, kind)
-    made = (receipt.clean, receipt.quarantine) if receipt else ()
+    made = (receipt.clean, receipt.quarantine, receipt.splits) if receipt else ()
     now = tuple(v for v in (raw_version(lake, feed.name), *made) if v is not None and v.version)
     pinned = tuple(pin for version in now for pin in older_pins(lake, version))
     purged = sum(forget_before(lake, version).files for version in now) if purge else 0
     return ErasedRows(feed.name, rows, now, pinned, purged, tuple(_warnings(feed, n_raw, receipt, pinned, purge=purge)))
 
 
-def _out_of_raw(lake: Lake, feed: Feed, persons: list[str], coded: str, time_ms: int) -> int:
-    """How many rows left the raw table."""
+def _out_of_raw(lake: Lake, feed: Feed, persons: list[str], coded: str, time_ms: int) -> tuple[int, pa.Array]:
+    """How many rows left the raw table, and their keys."""
     key, schema = feed.columns.key, feed.columns.raw_schema
     for _ in range(_TRIES):
         version = raw_version(lake, feed.name)
         ids = _ids(lake, version, key, persons, coded)
         if not len(ids):
-            return 0
+            return 0, ids
 
         def rest(version: DataVersion = version, ids: pa.Array = ids) -> Iterator[pa.RecordBatch]:
             _, batches = lake.scan_table("raw", feed.name, version.version, columns=schema.names)
@@ -97,7 +100,7 @@ def _out_of_raw(lake: Lake, feed: Feed, persons: list[str], coded: str, time_ms:
             )
         except StateError:
             continue
-        return version.rows - written.version.rows
+        return version.rows - written.version.rows, ids
     raise StateError(f"raw {feed.name}: other runs were always faster; run again when they have ended.")
 
 

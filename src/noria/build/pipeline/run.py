@@ -13,6 +13,7 @@ from noria.build.extract.staging import Staged, Stager
 from noria.build.pipeline.feed import Feed
 from noria.build.pipeline.publishing import Published, Publisher
 from noria.build.pipeline.receipts import FeedReceipt, Latest, keep, latest, receipts
+from noria.build.pipeline.splits import give_sides
 from noria.errors import DataError, StateError
 from noria.ports.source import Source
 from noria.records import DAY_MS, DataVersion
@@ -97,7 +98,9 @@ def _publish(
     version, last = found
     run = replace(draft, run=(last.run if last else 0) + 1)
     if last is not None:
-        run = replace(run, raw=last.raw, clean=last.clean, quarantine=last.quarantine, reasons=last.reasons)
+        run = replace(
+            run, raw=last.raw, clean=last.clean, quarantine=last.quarantine, reasons=last.reasons, splits=last.splits
+        )
     if refused is not None:
         return _told(lake, feed, replace(run, status="refused", message=str(refused)), version)
     mark = last.raw.version if last and last.raw else 0
@@ -106,13 +109,15 @@ def _publish(
         return _told(lake, feed, replace(run, status="unchanged"), version)
     try:
         known, made = _made(publisher, staged, None if anew else last, mark)
+        sided = give_sides(lake, feed, made.clean, run.time_ms)
     except DataError as error:
         # the setup stays that of the tables in force, so that the next run builds them anew where it must
         setup = last.setup if last else ""
         return _told(lake, feed, replace(run, status="refused", message=str(error), setup=setup), version)
     run = replace(
         run, status="published", raw=known.version, clean=made.clean, quarantine=made.quarantine,
-        reasons=dict(sorted(made.reasons.items())), rules=dict(made.rules),
+        reasons=dict(sorted(made.reasons.items())), rules=dict(made.rules), splits=sided.version,
+        counts={**run.counts, **sided.counts},
     )  # fmt: skip
     return _told(lake, feed, run, version)
 
