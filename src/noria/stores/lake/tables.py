@@ -12,6 +12,7 @@ from typing import Literal
 
 import pyarrow as pa
 from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
 
 from noria.errors import NotFound, StateError, UsageError
 from noria.records import DataVersion
@@ -23,6 +24,7 @@ from noria.stores.lake.merging import scan_files
 from noria.stores.lake.writing import TableChange, TableWriter, Written
 from noria.stores.objects import LocalObjects, open_objects
 
+_OPEN = 16
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
@@ -39,6 +41,7 @@ class Tables:
     def __init__(self, root: str | Path) -> None:
         self.objects = open_objects(root)
         self._seen: dict[tuple[str, str], int] = {}
+        self._open: dict[tuple[str, str, int], DeltaTable] = {}
 
     def read_table(
         self, kind: str, name: str, version: int | None = None, *, columns: Sequence[str] | None = None
@@ -56,12 +59,7 @@ class Tables:
     ) -> tuple[DataVersion, Iterator[pa.RecordBatch]]:
         """The same batch by batch: memory does not grow with the table.
 
-        Args:
-            kind: of the table.
-            name: of the table.
-            version: None = the latest.
-            columns: None = all.
-            where: a condition in SQL (DataFusion's), "" = all rows.
+        `where`: a condition in SQL (DataFusion's), "" = all rows.
         """
         made, table = self._opened_at(kind, name, version)
         place = self.place(kind, name)
@@ -133,7 +131,12 @@ class Tables:
             mode, note, time_ms, tuple(keys), deletes, full, expect, tuple(inputs), code or {}, once, check
         )  # fmt: skip
         writer = TableWriter(self.place(kind, name), kind, name, lambda version: self._facts(kind, name, version))
-        return writer.write(rows, change)
+        written = writer.write(rows, change)
+        if writer.table is not None:
+            with suppress(DeltaError, OSError):  # only a read less
+                writer.table.update_incremental()
+                self._keep_open(kind, name, writer.table)
+        return written
 
     def resolve(self, kind: str, ref: str) -> DataVersion:
         """What `NAME` (its latest version) or `NAME@VERSION` means; reads no rows.
@@ -233,15 +236,18 @@ class Tables:
         return table
 
     def _opened_at(self, kind: str, name: str, version: int | None) -> tuple[DataVersion, DeltaTable]:
-        """A version, and the table as it was then; opening takes milliseconds, so it is done once."""
-        if version and _NAME.fullmatch(kind) and _NAME.fullmatch(name):
-            with suppress(StateError):
-                table = self.place(kind, name).open(version)
-                if table is not None:
-                    return self._facts(kind, name, version), table
-        table = self.opened(kind, name)
-        number = _in_range(table.version(), kind, name, version)
-        return self._facts(kind, name, number), table if version is None else self.place(kind, name).at(number)
+        """A version, and the table as it was then. Opening takes milliseconds, so the last versions stay open."""
+        number = _in_range(self._latest(kind, name), kind, name, version)
+        table = self._open.get((kind, name, number))
+        if table is None:
+            table = self.place(kind, name).at(number)
+            self._keep_open(kind, name, table)
+        return self._facts(kind, name, number), table
+
+    def _keep_open(self, kind: str, name: str, table: DeltaTable) -> None:
+        self._open[kind, name, table.version()] = table  # read from now on, and never written to
+        for key in list(self._open)[:-_OPEN]:
+            self._open.pop(key, None)
 
     def _latest(self, kind: str, name: str) -> int:
         """The latest version. Once a version was seen only the files of the commits after it are looked for."""

@@ -66,6 +66,8 @@ class TableWriter:
         self._token = uuid.uuid4().hex
         self._hoped: Written | None = None  # set while nobody knows whether a commit came through
         self._spare: list[DataFile] = []
+        self.table: DeltaTable | None = None
+        """The table as it is after a write of ours; not touched any more."""
 
     def write(self, rows: Rows, change: TableChange) -> Written:
         """See `Lake.write_table`."""
@@ -168,7 +170,7 @@ class TableWriter:
             raise
         except (DeltaError, OSError) as error:
             raise told(error, f"the table {self._place.uri} cannot be written") from error
-        self._hoped, self._spare = None, []
+        self._hoped, self._spare, self.table = None, [], table
         return result
 
     def _only(self, staged: Staged, fresh: Mask) -> list[DataFile]:
