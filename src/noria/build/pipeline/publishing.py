@@ -26,6 +26,9 @@ from noria.records import DataVersion
 from noria.stores.lake import Lake
 
 
+_BATCH_ROWS = 8_192
+
+
 @dataclass(frozen=True, slots=True)
 class Published:
     """The versions written, and what is in them."""
@@ -145,8 +148,8 @@ class Publisher:
                 at = known.places(hashed(rows[key]))
                 loads = np.asarray(rows["_load"].to_numpy(zero_copy_only=False))
                 rows = rows.filter(pa.array((known.load[at] == loads) & ~known.deleted[at]))
-            if rows.num_rows:
-                yield rows
+            # Small batches: the row functions hold several states of each text.
+            yield from (rows.slice(start, _BATCH_ROWS) for start in range(0, rows.num_rows, _BATCH_ROWS))
 
     def _batches(self, kind: str, version: DataVersion) -> Iterator[pa.RecordBatch]:
         _, batches = self.lake.scan_table(kind, self.feed.name, version.version, columns=self._schema.names)
