@@ -25,7 +25,6 @@ from noria.errors import NotFound
 from noria.records import DataVersion
 from noria.stores.lake import Lake
 
-
 _BATCH_ROWS = 8_192
 
 
