@@ -84,6 +84,10 @@ class FreshserviceClient:
         """
         return _parsed(self._call("POST", path, json=dict(body)))
 
+    def delete(self, path: str) -> None:
+        """Removes something; repeated while the server fails, for a second time changes nothing."""
+        self._call("DELETE", path)
+
     def rows(self, path: str, name: str, **params: Any) -> Iterator[list[dict[str, Any]]]:
         """A list page by page, every filter on each page; the end is a missing next link, nothing else."""
         page = 1
