@@ -6,7 +6,7 @@ import datetime as dt
 import itertools
 import random
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, ClassVar
 
 from noria.app.http.house import Limits
 from noria.app.http.metrics import Metrics
@@ -66,7 +66,8 @@ class MadeUpService:
         self.events: list[Feedback] = []
         self.refreshed, self.closed = 0, False
 
-    waiting = 0
+    waiting, challenger = 0, None
+    in_shadow: ClassVar[dict[str, int]] = {"answered": 3, "dropped": 1, "lost": 0}
 
     def ask(self, query: Query, prediction_id: str, asked: Asked | None = None) -> Future[Prediction]:
         if self.release is None:
@@ -207,6 +208,8 @@ def made_up_task(number: int, text: str, **fields: Any) -> LabelTask:
 
 class MadeUpHouse:
     """The whole house; `view` is what the performance page gets."""
+
+    notebook = None
 
     def __init__(self, view: dict[str, Any] | None = None, release: str | None = "r0007") -> None:
         self.service, self.desk = MadeUpService(release), MadeUpDesk()

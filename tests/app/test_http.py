@@ -25,6 +25,8 @@ from noria.app.http.rendering import STATIC
 from noria.app.http.server import create_app, open_port, run
 from noria.app.report import render_report
 from noria.errors import DataError, OutsideError, Problem, StateError
+from noria.records import Candidate, DataVersion
+from noria.records.staging import Challenger
 
 from .made_up_house import (
     NOW_MS,
@@ -203,7 +205,20 @@ def test_before_any_release_one_is_told_what_to_do():
 
 def test_health_and_the_current_release(client):
     assert client.get("/v1/health/ready").json() == {"status": "ready", "release": "r0007"}
-    assert client.get("/v1/releases/current").json() == {"release": "r0007"}
+    assert client.get("/v1/releases/current").json() == {"release": "r0007", "challenger": None}
+
+
+def test_the_challenger_is_told_beside_the_release(client, house):
+    """Who is tried, for what share, against whom; figures of the shadow stand among the metrics."""
+    candidate = Candidate("it-v2", "", "0" * 64, DataVersion("examples", "it", 2, 9, ""), None, {}, {}, 1)
+    house.service.challenger = Challenger("c0001", candidate, (0.0, 0.05), "session", "r0007", 5, 9, stage=1)
+    assert client.get("/v1/releases/current").json()["challenger"] == {
+        "name": "c0001", "tag": "it-v2", "mode": "canary", "share": 0.05, "by": "session", "since_ms": 9,
+        "against": "r0007",
+    }  # fmt: skip
+    assert 'noria_shadow_queries{outcome="dropped"} 1.0' in client.get("/v1/metrics").text
+    house.view = {**house.view, "challenger": house.service.challenger.to_dict()}
+    assert "c0001 beside it, for 5&nbsp;% of the sessions" in client.get("/").text
 
 
 # --- Feedback -------------------------------------------------------------------------------------------------------

@@ -75,6 +75,9 @@ def _facts(told: Mapping[str, Any]) -> list[tuple[str, str]]:
         facts.append(("Basket score", _percent(told["basket_score"]) + _before(told["champion_basket_score"])))
         facts.append(("Single outcomes", told["pairs_sha256"]))
     facts += _standing(told["gate"]) if told["gate"] else []
+    if "stage" in told:
+        stages = ("shadow" if share == 0 else f"canary {100 * share:g} %" for share in told["stage"]["stages"])
+        facts.append(("Stages", f"{', '.join(stages)}, by {told['stage']['by']}, as {told['stage']['name']}"))
     facts.append(("Ledger", f"entry {ledger['seq']}, hash {ledger['hash']}"))
     return facts
 

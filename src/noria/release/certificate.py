@@ -18,6 +18,8 @@ CERTIFICATE = "certificate.json"
 """The certificate's file in its blob."""
 PAIRS = "pairs.json"
 """The file, in a blob of its own, of every single outcome that judged."""
+STAGE_PAIRS = "stage-pairs.json"
+"""The same of a challenger's step: every labelled pair, as [prediction id, difference, weight]."""
 
 
 def evidence(verdict: Verdict) -> dict[str, Any]:
@@ -43,7 +45,8 @@ def certificate(
         release: the name under which it goes live; None where it does not.
         time_ms: when.
     """
-    return {
+    stage = {"stage": facts["stage"]} if "stage" in facts else {}
+    return stage | {
         "format": FORMAT,
         "release": release,
         "tag": candidate.tag,

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from noria.errors import StateError
 from noria.records import LedgerEntry
-from noria.release.certificate import PAIRS
+from noria.release.certificate import PAIRS, STAGE_PAIRS
 from noria.release.standing import ALL, Standing, path
-from noria.stats.gating import AnchoredGate, AnchoredVerdict, Line, Pairs, decide, pairs_of
+from noria.stats.gating import AnchoredGate, AnchoredVerdict, Line, Pairs, anytime_paired, decide, pairs_of
 
 if TYPE_CHECKING:
     from noria.stores import Stores
@@ -75,8 +75,10 @@ def prove(stores: Stores) -> Proof:
     bounds = outcomes = 0
     for entry, before, after in zip(entries, steps, steps[1:], strict=False):
         facts = entry.evidence
+        if "stage" in facts:
+            outcomes += _check_stage(stores, entry, entries, before)
         if entry.kind != "rollback":
-            bounds += _check_verdict(entry, before)
+            bounds += _check_verdict(entry, _judged_in(entry, before, steps))
             if facts.get("pairs"):
                 outcomes += _check_outcomes(entry, json.loads(stores.blobs.get(str(facts["pairs"]))[PAIRS]))
         if entry.release is None:
@@ -148,6 +150,41 @@ def _decided(gate: Mapping[str, Any], before: Standing) -> AnchoredVerdict:
     return decide(state, "", lines[0], lines[1:])
 
 
+def _judged_in(entry: LedgerEntry, before: Standing, steps: Sequence[Standing]) -> Standing:
+    """The standing in which the gate judged: of a release by stages, that in which it was let in."""
+    stage = entry.evidence.get("stage")
+    return steps[stage["judged"] - 1] if stage and stage["event"] == "release" else before
+
+
+def _check_stage(stores: Stores, entry: LedgerEntry, entries: Sequence[LedgerEntry], before: Standing) -> int:
+    """A step of a challenger follows from its labelled pairs, and a release from the verdict that let it in."""
+    stage = entry.evidence["stage"]
+    if stage["event"] == "release":
+        let_in = entries[stage["judged"] - 1]
+        if let_in.tag != entry.tag or (let_in.evidence.get("stage") or {}).get("event") != "enter":
+            raise _wrong(entry, f"entry {stage['judged']} did not let it in")
+        if before.champion != stage["against"]:
+            raise _wrong(entry, f"it was compared with {stage['against']}, and {before.champion} was live")
+        gates = [{**(e.evidence.get("gate") or {}), "moves_anchor": None} for e in (let_in, entry)]
+        if gates[0] != gates[1]:
+            raise _wrong(entry, f"its bounds are not those of entry {stage['judged']}")
+    if "pairs" not in stage:
+        return 0
+    rows = json.loads(stores.blobs.get(str(stage["pairs"]))[STAGE_PAIRS])
+    for check in entry.evidence["checks"]:
+        if check["name"] == "quality":
+            figures = check["figures"]
+            said = anytime_paired(
+                [row[1] for row in rows], figures["margin"], figures["alpha"],
+                alpha_worse=figures["alpha_worse"], weight=[row[2] for row in rows],
+            )  # fmt: skip
+            if abs(said.lower - figures["lower"]) > _CLOSE or abs(said.upper - figures["upper"]) > _CLOSE:
+                raise _wrong(entry, f"its pairs say {said.lower:.4f} to {said.upper:.4f}")
+            if (said.verdict == "worse") != (check["passed"] is False):
+                raise _wrong(entry, f"its pairs say {said.verdict!r}")
+    return len(rows)
+
+
 def _check_outcomes(entry: LedgerEntry, pairs: Mapping[str, list[list[Any]]]) -> int:
     """The number of single outcomes that add up to what is claimed."""
     facts = entry.evidence
@@ -158,9 +195,12 @@ def _check_outcomes(entry: LedgerEntry, pairs: Mapping[str, list[list[Any]]]) ->
             raise _wrong(entry, f"its {name} of {claimed:.4f} is not the share of its outcomes")
     for line in (facts.get("gate") or {}).get("lines", ()):
         if line["slice"] == ALL:
-            flags = [[bool(row[column]) for row in fresh] for column in (1, 2, 3)]
+            apart = facts["gate"].get("apart")
+            rows = pairs["apart"] if apart else fresh
+            flags = [[bool(row[column]) for row in rows] for column in (1, 2, 3)]
             for other, name in ((flags[1], "champion"), (flags[2], "anchor")):
-                if Pairs(**line[name]) != pairs_of(other, flags[0]):
+                counted = pairs_of(other, flags[0])
+                if Pairs(**line[name]) != (replace(counted, n=apart["pairs"]) if apart else counted):
                     raise _wrong(entry, f"its counts against the {name} are not those of its outcomes")
     return len(basket) + len(fresh)
 

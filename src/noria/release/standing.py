@@ -55,12 +55,19 @@ def path(entries: Sequence[LedgerEntry]) -> list[Standing]:
     return steps
 
 
+def is_verdict(entry: LedgerEntry) -> bool:
+    """Whether the gate judged here. Later stages of a candidate that it let in are no verdicts of their own."""
+    stage = entry.evidence.get("stage")
+    return entry.kind != "rollback" and (stage is None or stage["event"] == "enter")
+
+
 def _after(before: Standing, entry: LedgerEntry) -> Standing:
     if entry.kind == "rollback":
         return _rolled_back(before, entry.release)
     gate = entry.evidence.get("gate") or {}
-    spent = before.spent + (float(gate["alpha_cycle"]) if gate.get("lines") else 0.0)
-    cycle = before.cycle + (before.champion is not None)
+    judged = is_verdict(entry)
+    spent = before.spent + (float(gate["alpha_cycle"]) if judged and gate.get("lines") else 0.0)
+    cycle = before.cycle + (judged and before.champion is not None)
     if entry.kind != "release" or entry.release is None:
         return replace(before, cycle=cycle, spent=spent)
     name = entry.release

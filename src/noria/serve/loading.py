@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from noria.agent import Agent, unpack
 from noria.agent.bundle import Encoders
 from noria.errors import StateError
-from noria.records import DECISIONS, Release
+from noria.records import DECISIONS, Answer, Release
 
 if TYPE_CHECKING:
     from noria.stores import Stores
@@ -19,10 +19,20 @@ PROBES = ("warm up", "my password does not work", "?", "łódź – 你好 – �
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """The agent that answers now and the name of its release, swapped as one."""
+    """The agent that answers now and the name of its release, swapped as one. tag: of its candidate."""
 
     release: str
     agent: Agent
+    tag: str = ""
+    answering: ClassVar[None] = None
+    """Where its answers are waited for apart from others; None = where all are."""
+
+    def settle(self) -> None:
+        """Nothing to settle: it answers whatever it is asked."""
+
+    def answer(self, text: str, account: str, groups: tuple[str, ...]) -> Answer:
+        """The agent's answer to a reader of an account."""
+        return self.agent.answer(text, account, groups, spare=True)
 
 
 def load(stores: Stores, release: Release, encoders: Encoders | None) -> Live:
@@ -47,4 +57,4 @@ def load(stores: Stores, release: Release, encoders: Encoders | None) -> Live:
                     f"release {release.release} answers without {', '.join(answer.missing) or 'a decision'}; the one "
                     "before goes on. Bring back what is missing, roll back, or train anew."
                 )
-    return Live(release.release, agent)
+    return Live(release.release, agent, release.candidate.tag)

@@ -14,10 +14,13 @@ from noria.errors import NoRelease, NoriaError, UsageError
 from noria.records import Answer, Article, Feedback, Prediction, Query
 from noria.records.redaction import RECOGNISERS, Recogniser, redact
 from noria.records.sessions import HandOver, OwnFeedback, Session
+from noria.records.staging import Challenger
 from noria.serve.answering import Answering
+from noria.serve.challenger import Beside, Canary
 from noria.serve.loading import Live, load
 from noria.serve.sessions import Follower
 from noria.stores.journal import GroupCommit
+from noria.stores.journal.group_commit import Outcome
 
 if TYPE_CHECKING:
     from noria.stores import Stores
@@ -71,6 +74,7 @@ class Service:
         self._answering = Answering(limit_ms)
         self._follower = Follower(stores.journal, self._commit.submit)
         self._sessions: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self.beside = Beside(stores, clock, encoders, limit_ms=limit_ms)
         self._live: Live | None = None
         self._articles: tuple[Article, ...] | None = None
         self._swap = threading.Lock()
@@ -87,6 +91,17 @@ class Service:
         """How many entries wait for the disk."""
         return self._commit.waiting
 
+    @property
+    def challenger(self) -> Challenger | None:
+        """Who is tried beside the live release; None where nobody is."""
+        return self.beside.challenger
+
+    @property
+    def in_shadow(self) -> dict[str, int]:
+        """Queries that were `answered` in shadow, `dropped` for want of time, `lost` before they were written."""
+        shadow = self.beside.shadow
+        return {"answered": shadow.answered, "dropped": shadow.dropped, "lost": shadow.lost}
+
     def ask(self, query: Query, prediction_id: str, asked: Asked | None = None) -> Future[Prediction]:
         """Answers a query; the future is done when the prediction is committed.
 
@@ -97,24 +112,31 @@ class Service:
             future, NotFound, UsageError: the choice is none that was offered; the id was used for another text.
         """
         asked = asked or Asked()
-        live = self._live
-        if live is None:
+        if self._live is None:
             raise NoRelease
+        live = self.beside.route(query, self._live)
         started = self._clock()
 
         def make() -> Answer:
-            return live.agent.answer(query.text, query.account, asked.groups)
+            return live.answer(query.text, query.account, asked.groups)
+
+        def make_at_once(missing: str) -> Answer:
+            return live.agent.answer_without_encoder(query.text, missing)
 
         def log(answer: Answer) -> Future[Prediction]:
             latency_ms = 1000 * (self._clock() - started)
-            kept = replace(query, text=self._kept(query.account, query.text))
+            text = self._kept(query.account, query.text)
+            kept = query if text is query.text else replace(query, text=text)
             bare = replace(answer, missing=()) if answer.missing else answer
-            return self._log(Prediction(prediction_id, kept, bare, live.release, latency_ms, answer.missing), asked)
+            made = Prediction(prediction_id, kept, bare, live.release, latency_ms, answer.missing)
+            if asked.choice is None:
+                self.beside.answered(query, made, live, asked.groups)
+            return self._log(made, asked)
 
         if asked.choice is not None:
             return _and_then(self._chosen(live, query, asked, asked.choice), log)
-        if live.agent.encoder is not None:
-            return _and_then(self._answering.soon(make), log)
+        if live.agent.encoder is not None or live.answering is not None:
+            return _and_then((live.answering or self._answering).soon(make, make_at_once), log)
         return log(self._answering.now(make))
 
     def feedback(self, event: Feedback, account: str | None = None, session: str | None = None) -> Future[bool]:
@@ -143,7 +165,7 @@ class Service:
     def article(self, article_id: str) -> Article | None:
         """The article as the live agent knows it."""
         live = self._live
-        return live.agent.article(article_id) if live else None
+        return (live.agent.article(article_id) or self.beside.article(article_id)) if live else None
 
     def articles(self, account: str, groups: tuple[str, ...]) -> list[Article]:
         """The articles that an account's readers of these groups may see, by id."""
@@ -162,10 +184,11 @@ class Service:
         """
         with self._swap:
             current = self._stores.journal.current_release()
-            if current is None or (self._live and self._live.release == current.release):
-                return False
-            self._live = self._stocked(load(self._stores, current, self._encoders))
-            return True
+            newer = current is not None and (self._live is None or self._live.release != current.release)
+            if current is not None and newer:
+                self._live = self._stocked(load(self._stores, current, self._encoders))
+            self.beside.refresh(self._live)
+            return newer
 
     def stock(self, articles: Sequence[Article]) -> None:
         """Answers with these articles from now on, this release and the next ones; may take a while."""
@@ -176,6 +199,7 @@ class Service:
 
     def close(self) -> None:
         """Commits what waits, then stops."""
+        self.beside.close()
         self._answering.close()
         self._follower.close()
         self._commit.close()
@@ -206,16 +230,15 @@ class Service:
                 self._commit.submit(session)
         logged: Future[Prediction] = Future()
 
-        def done(source: Future[bool]) -> None:
-            error = source.exception()
-            if error is None:
-                logged.set_result(prediction)
-                if asked.in_session:
-                    self._follower.turned(query.account, query.session)
-            else:
-                self._settle_again(logged, prediction, error)
+        def done(outcome: Outcome) -> None:
+            if isinstance(outcome, BaseException):
+                self._settle_again(logged, prediction, outcome)
+                return
+            logged.set_result(prediction)
+            if asked.in_session:
+                self._follower.turned(prediction)
 
-        self._commit.submit(prediction).add_done_callback(done)
+        self._commit.submit_then(prediction, done)
         return logged
 
     def _settle_again(self, logged: Future[Prediction], made: Prediction, error: BaseException) -> None:
@@ -231,22 +254,18 @@ class Service:
         else:
             logged.set_exception(UsageError("this query_id was used for another text; use an id once."))
 
-    def _chosen(self, live: Live, query: Query, asked: Asked, choice: tuple[str, str]) -> Future[Answer]:
+    def _chosen(self, live: Live | Canary, query: Query, asked: Asked, choice: tuple[str, str]) -> Future[Answer]:
         """The articles of an intent that the user chose, for the question as it was first asked."""
         prediction_id, intent = choice
 
         def make() -> Answer:
+            live.settle()
             first = self._stores.journal.prediction(prediction_id)
             if (first.query.account, first.query.session) != (query.account, query.session):
                 raise UsageError(f"the choice belongs to no prediction of this session: {prediction_id!r}.")
             if intent not in first.answer.choices:
                 raise UsageError(f"{intent!r} was not offered; choose one of {', '.join(first.answer.choices)}.")
-            shown = live.agent.recipe.articles_shown
-            found = live.agent.finder.find(first.query.text, query.account, {intent: 1.0}, shown, audience=asked.groups)
-            return replace(
-                first.answer, decision="answer", intent=intent, intent_confidence=1.0, in_scope=True, articles=found,
-                choices=(), scores={**first.answer.scores, "chosen": 1.0},
-            )  # fmt: skip
+            return live.agent.answer_choice(first.answer, intent, first.query.text, query.account, asked.groups)
 
         return self._answering.run(make)
 

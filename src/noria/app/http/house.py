@@ -3,14 +3,17 @@
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Protocol
 
 from fastapi import Depends, Request
 
+from noria.app.http.dashboard.house import Watching
 from noria.app.http.metrics import Metrics
 from noria.ports import DeskStatus
 from noria.records import Article, Feedback, Label, LabelTask, Prediction, Query
 from noria.records.sessions import HandOver, Session, Turn
+from noria.records.staging import Challenger
 from noria.serve import Asked, Keyring, Principal
 from noria.serve.access import RateLimit
 
@@ -26,6 +29,16 @@ class AnsweringService(Protocol):
     @property
     def waiting(self) -> int:
         """How many entries wait for the disk."""
+        ...
+
+    @property
+    def challenger(self) -> Challenger | None:
+        """Who is tried beside the live release; None where nobody is."""
+        ...
+
+    @property
+    def in_shadow(self) -> Mapping[str, int]:
+        """Queries that were `answered` in shadow, `dropped` for want of time, `lost` before they were written."""
         ...
 
     def ask(self, query: Query, prediction_id: str, asked: Asked | None = None) -> Future[Prediction]:
@@ -128,6 +141,14 @@ class House(Protocol):
     def conversations(self) -> Conversations: ...
 
     @property
+    def watching(self) -> Watching: ...
+
+    @property
+    def notebook(self) -> Path | None:
+        """The notebook that is shown, where there is one."""
+        ...
+
+    @property
     def service(self) -> AnsweringService: ...
 
     @property
@@ -143,6 +164,7 @@ class House(Protocol):
         Rates are {"value", "low", "high", "k", "n"}: shares from 0 to 1 with their 95 % interval, null where n is 0.
         Times are UTC milliseconds, days "YYYY-MM-DD". Keys: generated_ms, title,
         days [{day, predictions, labels, success, coverage, preciseness, helpfulness, new_domain, irrelevant}],
+        challenger null or {name, tag, mode, share, by, since_ms, against},
         releases [{release, time_ms, kind, tag, sentence}], verdicts [{seq, time_ms, kind, release, tag, sentence}],
         findings [{metric, raised_ms, inception_ms, inception_low_ms, inception_high_ms, before, after, sentence}],
         replay: null or {days [{day, with_loop, without_loop, n}], changes [{name, time_ms, sentence}],

@@ -74,7 +74,7 @@ class AskBody(Body):
     language: MaybeName = ""
     query_id: Name | None = None
     requester: MaybeName = ""
-    groups: Groups = []
+    groups: Groups = Field(default_factory=list, json_schema_extra={"default": []})  # a default would be copied deeply
     choice: Chosen | None = None
 
 
@@ -144,10 +144,23 @@ class ReadyReply(Reply):
     release: str
 
 
+class ChallengerReply(Reply):
+    """A candidate that answers beside the live release, or for a share (0 to 1) of the sessions or accounts."""
+
+    name: str
+    tag: str
+    mode: Literal["shadow", "canary"]
+    share: float
+    by: Literal["session", "account"]
+    since_ms: int
+    against: str
+
+
 class ReleaseReply(Reply):
-    """The live release."""
+    """The live release, and the challenger that this process asks beside it."""
 
     release: str
+    challenger: ChallengerReply | None = None
 
 
 class TaskArticle(Reply):

@@ -14,17 +14,19 @@ from collections.abc import AsyncIterator, Callable, Iterator
 
 import uvicorn
 from fastapi import FastAPI
-from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from noria import __version__
 from noria.app.http import pages, problems
 from noria.app.http.access import login
 from noria.app.http.access.gate import Gate
+from noria.app.http.dashboard import findings, notebooks, queries, routes
 from noria.app.http.guard import Guard
 from noria.app.http.house import House
 from noria.app.http.rendering import STATIC
 from noria.app.http.v1 import asking, conversations, help_desk, labelling, standing
+from noria.app.http.v1.directly import AskDirectly
 from noria.app.label_studio import ml_backend
 from noria.errors import OutsideError
 
@@ -59,7 +61,7 @@ def create_app(house: House) -> FastAPI:
             await asyncio.to_thread(house.service.close)
 
     # docs_url and redoc_url would load their pages' scripts from outside
-    app = FastAPI(
+    app = _App(
         title="Noria",
         version=__version__,
         summary="Ask the agent, say whether it helped, label, and see how good it is.",
@@ -69,14 +71,28 @@ def create_app(house: House) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.house = house
-    app.router.routes.append(Route("/v1/ask", asking.ask_directly, methods=["POST"]))
-    for topic in (asking, conversations, help_desk, standing, labelling, ml_backend, pages, login):
+    every = (asking, conversations, help_desk, standing, labelling, ml_backend, pages, findings, routes, queries, login)
+    for topic in every:
         app.include_router(topic.router)
+    notebooks.mount(app, house.notebook)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     problems.install(app)
     app.add_middleware(Gate, house=house)
     app.add_middleware(Guard, new_id=house.new_id, larger={ml_backend.PREFIX: ml_backend.MAX_BODY_BYTES})
+    app.directly = Guard(AskDirectly(house), new_id=house.new_id)
     return app
+
+
+class _App(FastAPI):
+    """FastAPI, but `POST /v1/ask` is answered before it: its way to a function costs more than the answer."""
+
+    directly: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == AskDirectly.PATH and scope["method"] == "POST":
+            await self.directly(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 def open_port(host: str, port: int) -> socket.socket:

@@ -8,6 +8,7 @@ import secrets
 import threading
 import time
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from noria.app.home import Home
@@ -16,13 +17,14 @@ from noria.app.wiring.clock import new_id, now_ms
 from noria.app.wiring.desks import label_studio_desk
 from noria.app.wiring.encoders import load_encoder
 from noria.app.wiring.help_desks import HelpDesks
-from noria.app.wiring.rooms import open_stores
+from noria.app.wiring.rooms import open_house, open_stores
 from noria.connect.builtin_desk import BuiltinDesk
 from noria.errors import NoriaError
 
 if TYPE_CHECKING:
     from noria.app.http.house import Limits
     from noria.app.http.metrics import Metrics
+    from noria.app.wiring.dashboard import StoredWatching
     from noria.serve import Keyring, Service
     from noria.stores.journal import SessionDoor
 
@@ -79,6 +81,18 @@ class LiveHouse:
     def conversations(self) -> SessionDoor:
         """Sessions in the journal."""
         return self.stores.journal.sessions
+
+    @property
+    def notebook(self) -> Path | None:
+        """The home's notebook."""
+        return self.home.notebook if self.home.notebook.is_file() else None
+
+    @cached_property
+    def watching(self) -> StoredWatching:
+        """What the dashboard reads."""
+        from noria.app.wiring.dashboard import StoredWatching
+
+        return StoredWatching(self.home, self.stores, now_ms, lambda: open_house(self.home, self.stores))
 
     def settle(self) -> None:
         """Settles the tasks that labels came in for."""

@@ -52,12 +52,12 @@ def append(
 
     Raises:
         UsageError: no release named for "release" or "rollback"; the name of a new release is taken; a rollback to
-            the release that is live.
+            the release that is live, unless it takes back a challenger's share (evidence "stage").
         NotFound: a rollback to a release that never was.
     """
     lock_ledger(connection)
     check_one_of("the kind of a ledger entry", kind, _KINDS)
-    _check_release(connection, kind, release)
+    _check_release(connection, kind, release, of_a_stage="stage" in evidence)
     last = connection.execute(select(LEDGER.c.seq, LEDGER.c.hash).order_by(LEDGER.c.seq.desc()).limit(1)).first()
     row: Row = {
         "seq": 1 if last is None else last.seq + 1,
@@ -86,10 +86,14 @@ def find_current(connection: Connection) -> Release | None:
         .join(RELEASES, RELEASES.c.release == LEDGER.c.release)
         .where(LEDGER.c.kind.in_(_LIVE))
         .order_by(LEDGER.c.seq.desc())
-        .limit(1)
     )
-    row = connection.execute(query).first()
-    return None if row is None else Release(row.release, candidate_from(row.candidate), row.time_ms)
+    found: Release | None = None
+    for row in connection.execute(query):
+        if found is not None and row.release != found.release:
+            break
+        # a challenger's share that was taken back names the release that was live all along
+        found = Release(row.release, candidate_from(row.candidate), row.time_ms)
+    return found
 
 
 def list_releases(connection: Connection) -> list[Release]:
@@ -147,7 +151,7 @@ def verify(connection: Connection) -> None:
         )
 
 
-def _check_release(connection: Connection, kind: LedgerKind, release: str | None) -> None:
+def _check_release(connection: Connection, kind: LedgerKind, release: str | None, *, of_a_stage: bool) -> None:
     if kind not in _LIVE:
         return
     if not release:
@@ -157,7 +161,7 @@ def _check_release(connection: Connection, kind: LedgerKind, release: str | None
         raise UsageError(f"release {release!r} exists already; a new release needs a new name.")
     if kind == "rollback" and known is None:
         raise _unknown(connection, release)
-    if kind == "rollback":
+    if kind == "rollback" and not of_a_stage:
         live = find_current(connection)
         if live is not None and live.release == release:
             raise UsageError(f"release {release!r} is live already, there is nothing to roll back to.")

@@ -204,6 +204,7 @@ FINDINGS = Table(
     Column("before", Double),
     Column("after", Double),
     Column("sentence", Text, nullable=False),
+    Column("details", JSON),
 )
 
 STATE = Table(
@@ -211,4 +212,13 @@ STATE = Table(
     METADATA,
     Column("key", ID, primary_key=True),
     Column("value", JSON, nullable=False),
+)
+
+# Hours whose figures are to be made anew: one row for each commit that changed something in one. Never updated, and
+# deleted by id once the figures are made, so that no two writers wait for each other and nothing is missed.
+TOUCHED = Table(
+    "touched",
+    METADATA,
+    Column("touched_id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("hour_ms", BigInteger, nullable=False),
 )

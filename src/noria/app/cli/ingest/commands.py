@@ -1,4 +1,4 @@
-"""`noria ingest`: add, list, run, status, quarantine."""
+"""`noria ingest`: add, list, run, status, quarantine, erase."""
 
 from __future__ import annotations
 
@@ -149,6 +149,32 @@ def quarantine(ctx: click.Context, name: str, reason: str | None, limit: int, ho
         as_json=as_json,
         text=text + ("\n\n" + table(shown, ("ID", "REASON", "DETAIL", "TEXT")) if shown else ""),
     )
+
+
+@ingest.command()
+@click.argument("person")
+@click.option("--feed", "only", multiple=True, help="Only this feed; else all that have persons. May be repeated.")
+@click.option("--purge", is_flag=True, help="Also remove older versions and their pins, so that no version has them.")
+@home_options
+@click.pass_context
+def erase(ctx: click.Context, person: str, only: tuple[str, ...], purge: bool, home: str | None, as_json: bool) -> None:
+    """Take the rows of PERSON, as the source names them, out of the tables of feeds, and tell what still holds them."""
+    from noria.app.cli.ingest.feeds import feed_names, read_feed
+    from noria.app.wiring import code_facts, now_ms
+    from noria.build.pipeline.erasing import erase_person
+
+    with opened(ctx, home) as (place, stores):
+        feeds = [read_feed(place, name) for name in (only or feed_names(place))]
+        if not only:
+            feeds = [feed for feed in feeds if "person" in feed.columns.types.values()]
+        done = [
+            erase_person(stores.lake, feed, person, time_ms=now_ms(), code=code_facts(), purge=purge) for feed in feeds
+        ]
+    keys = ("raw", "clean", "quarantine")
+    rows = [(d.feed, *(d.rows[k] for k in keys), len(d.pinned), d.purged) for d in done]
+    header = ("FEED", "RAW", "CLEAN", "QUARANTINE", "PINNED", "FILES PURGED")
+    text = table(rows, header) if rows else "No feed has persons."
+    show(done, as_json=as_json, text="\n".join([text, *(f"! {w}" for d in done for w in d.warnings)]))
 
 
 def _told(name: str, r: FeedReceipt) -> str:

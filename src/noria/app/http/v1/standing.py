@@ -10,7 +10,7 @@ from fastapi.responses import PlainTextResponse, Response
 
 from noria.app.http.figures import without_nan
 from noria.app.http.house import House, TheHouse
-from noria.app.http.schemas import LiveReply, ReadyReply, ReleaseReply
+from noria.app.http.schemas import ChallengerReply, LiveReply, ReadyReply, ReleaseReply
 from noria.app.http.v1.asking import PROBLEM
 from noria.errors import NoRelease
 
@@ -31,8 +31,10 @@ async def ready(house: TheHouse) -> ReadyReply:
 
 @router.get("/releases/current", responses={401: PROBLEM, 403: PROBLEM, 503: PROBLEM})
 async def current_release(house: TheHouse) -> ReleaseReply:
-    """The release that answers."""
-    return ReleaseReply(release=_live_release(house))
+    """The release that answers, and who is tried beside it."""
+    challenger = house.service.challenger
+    told = None if challenger is None else ChallengerReply.model_validate(challenger.to_dict())
+    return ReleaseReply(release=_live_release(house), challenger=told)
 
 
 @router.get("/performance", responses={401: PROBLEM, 403: PROBLEM})
@@ -45,6 +47,7 @@ async def performance(house: TheHouse) -> dict[str, Any]:
 @router.get("/metrics", response_class=PlainTextResponse, responses={401: PROBLEM, 403: PROBLEM})
 async def metrics(house: TheHouse) -> Response:
     """Figures of this process in Prometheus' text format."""
+    house.metrics.beside(house.service.in_shadow)
     text = house.metrics.text(house.service.waiting, house.service.release)
     return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 

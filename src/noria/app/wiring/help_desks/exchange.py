@@ -13,10 +13,10 @@ from noria.app.settings import help_desk
 from noria.app.wiring.help_desks.opening import open_help_desk, secret_of
 from noria.errors import NoriaError, NotFound
 from noria.ports.help_desk import Later
-from noria.records import Article, Receipt
+from noria.records import Article, BacklogItem, Receipt
 from noria.records.help_desk import DELIVERY_STATES
 from noria.records.redaction import RECOGNISERS, redact
-from noria.serve.help_desk import AccountDesk, deliver, follow, pull_articles
+from noria.serve.help_desk import AccountDesk, deliver, file_items, follow, pull_articles
 from noria.stores import Stores
 
 _ARTICLES = "help_desk.articles"
@@ -60,14 +60,17 @@ class HelpDesks:
     def deliver(self, account: str, *, old: bool = False) -> Receipt:
         """Sends the hand-overs of an account that are due; with `old` also those that are left to a person."""
         policy = replace(self.settings.policy, oldest_hours=_ANY_HOURS) if old else self.settings.policy
-        rules = {rule.account: rule.redact for rule in self._stores.journal.access.rules()}
-
-        def keep(text: str) -> str:
-            return redact(text, RECOGNISERS).text if rules.get(account, True) else text
-
+        keep = self._keeper(account)
         return self._told(
             account,
             lambda at: deliver(self._stores.journal, at, policy, self._now_ms, keep=keep),
+        )
+
+    def file(self, account: str, items: Sequence[BacklogItem]) -> Receipt:
+        """Makes tickets of items of the backlog at an account's desk (see `file_items`)."""
+        keep, policy = self._keeper(account), self.settings.policy
+        return self._told(
+            account, lambda at: file_items(self._stores.journal, at, items, policy, self._now_ms, keep=keep)
         )
 
     def follow(self, account: str) -> Receipt:
@@ -164,6 +167,11 @@ class HelpDesks:
         """Closes the connections."""
         self._closing.close()
         self._opened = {}
+
+    def _keeper(self, account: str) -> Callable[[str], str]:
+        """What takes out of an account's texts what may not leave."""
+        rules = {rule.account: rule.redact for rule in self._stores.journal.access.rules()}
+        return lambda text: redact(text, RECOGNISERS).text if rules.get(account, True) else text
 
     def _told(self, account: str, what: Callable[[AccountDesk], Receipt]) -> Receipt:
         """A receipt in any case: one desk that fails does not keep the others."""

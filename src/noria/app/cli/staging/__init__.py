@@ -1,0 +1,1 @@
+"""The commands of a challenger: `noria release shadow|canary|watch|end`."""
