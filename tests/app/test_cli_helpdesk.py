@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import shutil
@@ -175,6 +176,21 @@ def test_what_is_unknown_is_settled_by_a_person(home, command):
         ("ticket_created", "77")
     ]  # fmt: skip
     assert [entry.action for entry in stores.journal.access.audit(0, 2**62)] == ["help_desk.settle"]
+    stores.close()
+
+
+def test_a_person_is_forgotten_at_the_desk_on_demand(home, command, monkeypatch):
+    (home / "noria.toml").write_text('[help_desk]\naccounts.acme = { kind = "files" }\n')
+    stores = open_stores(home)
+    conversation(stores.journal, "s1")
+    command("deliver", "--old")
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    command("forget", "ann@made-up.example", "--account", "acme", code=130)
+    command("forget", "ann@made-up.example", "--account", "acme", "--yes")
+    assert json.loads((home / "help-desk" / "acme" / "tickets.jsonl").read_text()) == {"deleted": True, "id": "1"}
+    assert "no requester named" in command("forget", "ann@made-up.example", "--account", "acme", "--yes", code=2)
+    assert {entry.action for entry in stores.journal.access.audit(0, 2**62)} == {"help_desk.forget"}
+    assert "ann@" not in str(stores.journal.access.audit(0, 2**62))
     stores.close()
 
 

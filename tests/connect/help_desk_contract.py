@@ -183,5 +183,18 @@ class HelpDeskContract:
         with pytest.raises(NotFound):
             desk.add_note("5", "x")
 
+    def test_who_is_forgotten_leaves_with_all_tickets_and_the_others_stay(self, desk, people):
+        first = desk.create(TICKET)
+        other = desk.create(NewTicket("noria-h2", "Another", "text", "bob@made-up.example"))
+        people.reply(first, "try this")
+        desk.forget("ada@made-up.example")
+        assert set(rows_of(desk, "tickets")[0]) == {other}
+        assert rows_of(desk, "conversations")[0] == {}
+        for name in ("ada@made-up.example", "nobody@made-up.example"):
+            with pytest.raises(NotFound):
+                desk.forget(name)
+        with pytest.raises(NotFound):
+            desk.progress(first)
+
     def test_a_look_by_reading_only_names_what_it_found(self, desk):
         assert {"tickets", "articles"} <= set(desk.check())

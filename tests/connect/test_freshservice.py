@@ -254,3 +254,9 @@ def test_quotes_signatures_and_scripts_are_no_text():
 
 def test_the_cursor_of_articles_is_json(desk):
     assert json.loads(rows_of(desk, "articles")[1])
+
+
+def test_texts_that_no_database_could_keep_are_mended(desk, fake):
+    fake.desk.all("articles")[0].update(title="VPN \ud83d down \0!", description="<p>łódź \udc00 \U0001f600</p>")
+    row = next(row for row in rows_of(desk, "articles")[0] if row["id"] == "100")
+    assert (row["title"], row["text"]) == ("VPN ? down !", "łódź ? \U0001f600")

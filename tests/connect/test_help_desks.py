@@ -125,6 +125,12 @@ class TestFiles(HelpDeskContract):
         assert desk.create(TICKET) == desk.create(TICKET)
         assert len(rows_of(desk, "tickets")[0]) == 1
 
+    def test_the_number_of_a_forgotten_ticket_is_never_taken_again(self, desk):
+        number = desk.create(TICKET)
+        desk.forget(TICKET.requester)
+        assert desk.create(TICKET) != number
+        assert "ada@" not in (desk.folder / "tickets.jsonl").read_text().splitlines()[0]
+
     def test_half_a_line_of_a_crash_is_no_row_and_spoils_no_other(self, desk):
         desk.create(TICKET)
         path = desk.folder / "tickets.jsonl"

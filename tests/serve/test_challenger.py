@@ -14,7 +14,7 @@ from tests.house import examples, open_stores, train
 
 from noria.agent import Agent
 from noria.errors import OutsideError, StateError
-from noria.records import Candidate, Query
+from noria.records import Article, Candidate, Query
 from noria.records.access import AuditEntry
 from noria.records.sessions import Session
 from noria.records.staging import Challenger, StageUnit
@@ -124,13 +124,13 @@ def break_agent(monkeypatch, broken: Agent, error: Exception | None = None, wait
     """From now on one agent raises, or hangs; others answer."""
     right = Agent.answer
 
-    def answer(self, *arguments):
+    def answer(self, *arguments, **options):
         if self is broken:
             if wait is not None:
                 wait.wait(20)
             if error is not None:
                 raise error
-        return right(self, *arguments)
+        return right(self, *arguments, **options)
 
     monkeypatch.setattr(Agent, "answer", answer)
 
@@ -303,3 +303,20 @@ def test_places_are_spread_evenly_and_shuffled_for_each_challenger() -> None:
     second = {f"s{n}" for n in range(20_000) if place_of("c0002", "acme", f"s{n}") < 0.1}
     assert 1850 < len(first) < 2150
     assert 100 < len(first & second) < 300
+
+
+def test_a_challenger_shows_no_article_that_was_withdrawn(stores: Stores, service: Service, begin) -> None:
+    """Articles that come from a help desk count for whoever answers, loaded before or after they came."""
+    begin()
+    service.refresh()
+    new = Article("acme:1", "Printer", "Turn it off and on.", ("printer",), account="acme")
+    assert service.beside.article("kb-printer") is not None
+    service.stock([new])
+    assert service.article("kb-printer") is None
+    assert service.article("acme:1") == new
+    again = Service(stores, time.perf_counter)
+    again.beside.refresh(None)
+    again.stock([new])
+    again.refresh()
+    assert again.beside.article("kb-printer") is None
+    again.close()

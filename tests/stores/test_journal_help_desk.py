@@ -50,8 +50,8 @@ def test_of_two_that_want_to_send_one_may(handed, journal_url):
 def test_a_step_is_taken_once_and_its_feedback_comes_with_it_or_not_at_all(handed):
     sent = handed.outbox.claim(hand_over(), "p1", NOW)
     there = replace(sent, state="delivered", ticket_id="7", changed_ms=NOW + 1)
-    with pytest.raises(NotFound):
-        handed.outbox.move(sent, there, [event("e1", "nowhere", kind="ticket_created")])
+    with pytest.raises(UsageError, match="the kind of feedback"):
+        handed.outbox.move(sent, there, [event("e1", "p1", kind="ticket_eaten")])
     assert handed.outbox.delivery("h1") == sent
     assert handed.outbox.move(sent, there, [event("e1", "p1", kind="ticket_created", value="7")])
     assert not handed.outbox.move(sent, replace(there, ticket_id="8"), [event("e2", "p1", kind="ticket_created")])
@@ -60,6 +60,13 @@ def test_a_step_is_taken_once_and_its_feedback_comes_with_it_or_not_at_all(hande
     assert [(f.event_id, f.kind, f.value) for f in handed.feedback_of("p1")] == [("e1", "ticket_created", "7")]
     assert handed.outbox.ours("acme", ["7", "8"]) == {"7"}
     assert handed.outbox.ours("birch", ["7"]) == set()
+
+
+def test_a_ticket_may_live_longer_than_what_it_was_made_of(handed):
+    sent = handed.outbox.claim(hand_over(), "rolled into the lake", NOW)
+    events = [event("e1", "rolled into the lake", kind="ticket_created")]
+    assert handed.outbox.move(sent, replace(sent, state="delivered", ticket_id="7"), events)
+    assert handed.feedback(0, NOW * 2) == []
 
 
 def test_a_state_that_is_none_is_refused(handed):

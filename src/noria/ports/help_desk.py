@@ -138,6 +138,10 @@ class HelpDesk(Protocol):
         """How far a ticket is. NotFound: no such ticket."""
         ...
 
+    def forget(self, requester: str) -> None:
+        """Removes a person and their tickets, for good. NotFound: the desk knows nobody of that name."""
+        ...
+
     def check(self) -> Mapping[str, str]:
         """What was found by reading only: what works, what is not allowed, which choices the account has."""
         ...

@@ -53,7 +53,7 @@ def erase_requester(
         )
     if tickets:
         warnings.append(
-            f"{len(tickets)} tickets at the help desk of {account} hold it as well; have the person forgotten there: "
+            f"{len(tickets)} tickets at the help desk of {account} hold it too (see 'noria help-desk forget'): "
             f"{', '.join(tickets[:20])}{' …' if len(tickets) > 20 else ''}."
         )
     if found.prediction_ids:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from noria.agent import Agent, unpack
 from noria.agent.bundle import Encoders
 from noria.errors import StateError
-from noria.records import DECISIONS, Answer, Release
+from noria.records import DECISIONS, Answer, Article, Release
 
 if TYPE_CHECKING:
     from noria.stores import Stores
@@ -58,3 +59,8 @@ def load(stores: Stores, release: Release, encoders: Encoders | None) -> Live:
                     "before goes on. Bring back what is missing, roll back, or train anew."
                 )
     return Live(release.release, agent, release.candidate.tag)
+
+
+def stocked(live: Live, articles: Sequence[Article] | None) -> Live:
+    """The same agent answering with other articles; None = with its own."""
+    return live if articles is None else replace(live, agent=live.agent.with_articles(articles))

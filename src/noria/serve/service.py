@@ -17,7 +17,7 @@ from noria.records.sessions import HandOver, OwnFeedback, Session
 from noria.records.staging import Challenger
 from noria.serve.answering import Answering
 from noria.serve.challenger import Beside, Canary
-from noria.serve.loading import Live, load
+from noria.serve.loading import Live, load, stocked
 from noria.serve.sessions import Follower
 from noria.stores.journal import GroupCommit
 from noria.stores.journal.group_commit import Outcome
@@ -186,16 +186,17 @@ class Service:
             current = self._stores.journal.current_release()
             newer = current is not None and (self._live is None or self._live.release != current.release)
             if current is not None and newer:
-                self._live = self._stocked(load(self._stores, current, self._encoders))
+                self._live = stocked(load(self._stores, current, self._encoders), self._articles)
             self.beside.refresh(self._live)
             return newer
 
     def stock(self, articles: Sequence[Article]) -> None:
-        """Answers with these articles from now on, this release and the next ones; may take a while."""
+        """Answers with these articles from now on: this release, the next ones, and who is tried beside them."""
         with self._swap:
             self._articles = tuple(articles)
+            self.beside.stock(self._articles)
             if self._live is not None:
-                self._live = self._stocked(self._live)
+                self._live = stocked(self._live, self._articles)
 
     def close(self) -> None:
         """Commits what waits, then stops."""
@@ -203,9 +204,6 @@ class Service:
         self._answering.close()
         self._follower.close()
         self._commit.close()
-
-    def _stocked(self, live: Live) -> Live:
-        return live if self._articles is None else replace(live, agent=live.agent.with_articles(self._articles))
 
     def _kept(self, account: str | None, text: str) -> str:
         """The text as it may be kept; where nobody says whose it is, without personal data."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from noria.connect.files_desk.log import Row, add, changed, locked, standing
+from noria.connect.files_desk.log import Row, add, changed, locked, rewrite, standing
 from noria.errors import NotFound, UsageError
 from noria.ports.help_desk import STATUSES, STREAMS, Batch, NewTicket, Progress, Refused, Stream
 
@@ -76,7 +76,7 @@ class FilesDesk:
             for number, row in known.items():
                 if ticket.mark in row.get("tags", ()):
                     return number
-            number = str(max((int(n) for n in known if n.isdigit()), default=0) + 1)
+            number = _next(known)
             by_mail = "@" in ticket.requester
             now = self._now_ms()
             row = {
@@ -116,8 +116,8 @@ class FilesDesk:
         """What the person thinks of how a ticket was settled. NotFound: no such ticket."""
         with locked(self.folder):
             self._ticket(ticket_id)
-            number = len(standing(self._path("ratings"))) + 1
-            row = {"id": str(number), "ticket_id": ticket_id, "score": score, "out_of": out_of}
+            number = _next(standing(self._path("ratings")))
+            row = {"id": number, "ticket_id": ticket_id, "score": score, "out_of": out_of}
             add(self._path("ratings"), row | {"created_ms": self._now_ms()})
 
     def progress(self, ticket_id: str) -> Progress:
@@ -137,6 +137,24 @@ class FilesDesk:
             out_of=rated[-1].get("out_of") if rated else None,
         )
 
+    def forget(self, requester: str) -> None:
+        """See `HelpDesk.forget`."""
+        mine = {requester.lower()}
+        with locked(self.folder):
+            known = standing(self._path("tickets"))
+            gone = {number for number, row in known.items() if mine & _people(row)}
+            people = {name for name, row in standing(self._path("requesters")).items() if mine & _people(row)}
+            if not gone and not people:
+                raise NotFound("requester", requester)
+            for stream, key, of in (
+                ("conversations", "ticket_id", gone), ("ratings", "ticket_id", gone), ("tickets", "id", gone),
+                ("requesters", "id", people),
+            ):  # fmt: skip
+                if self._path(stream).exists():
+                    rewrite(self._path(stream), lambda row, key=key, of=of: row.get(key) not in of)  # type: ignore[misc]
+            for number in sorted(gone):  # so that no other ticket ever takes its number
+                add(self._path("tickets"), {"id": number, "deleted": True})
+
     def check(self) -> Mapping[str, str]:
         """See `HelpDesk.check`."""
         counts = {stream: len(standing(self._path(stream))) for stream in STREAMS}
@@ -155,19 +173,19 @@ class FilesDesk:
         now = self._now_ms()
         with locked(self.folder):
             row = self._ticket(ticket_id)
-            number = len(standing(self._path("conversations"))) + 1
-            one = {"id": str(number), "ticket_id": ticket_id, "incoming": False, **said}
+            number = _next(standing(self._path("conversations")))
+            one = {"id": number, "ticket_id": ticket_id, "incoming": False, **said}
             add(self._path("conversations"), one | {"created_ms": now, "updated_ms": now})
             add(self._path("tickets"), {**row, "updated_ms": now})
 
     def _ticket(self, ticket_id: str) -> Row:
         known = standing(self._path("tickets"))
-        if ticket_id not in known:
+        if ticket_id not in known or known[ticket_id].get("deleted"):
             raise NotFound("ticket", ticket_id, known)
         return known[ticket_id]
 
     def _comes(self, row: Row, since_ms: int) -> bool:
-        if row.get("private") and not self._private_notes:
+        if row.get("deleted") or (row.get("private") and not self._private_notes):
             return False
         return (row.get("updated_ms") or row.get("created_ms") or since_ms) >= since_ms
 
@@ -176,6 +194,16 @@ class FilesDesk:
 
     def _path(self, stream: str) -> Path:
         return self.folder / f"{stream}.jsonl"
+
+
+def _next(known: Iterable[str]) -> str:
+    """A number that no row has."""
+    return str(max((int(name) for name in known if name.isdigit()), default=0) + 1)
+
+
+def _people(row: Mapping[str, Any]) -> set[str]:
+    names = (row.get(key) for key in ("requester_email", "requester_id", "email"))
+    return {str(name).lower() for name in names if name}
 
 
 def _hash(row: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,17 @@ def add(path: Path, row: Mapping[str, Any]) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def rewrite(path: Path, kept: Callable[[Row], bool]) -> None:
+    """Leaves only the lines that `kept` says, at once or not at all; the caller holds the lock."""
+    lines = [json.dumps(row, ensure_ascii=False, sort_keys=True) for row in changed(path, "")[0] if kept(row)]
+    new = path.with_suffix(".new")
+    with new.open("w", encoding="utf-8") as handle:
+        handle.write("".join(f"{line}\n" for line in lines))
+        handle.flush()
+        os.fsync(handle.fileno())
+    new.replace(path)
 
 
 def changed(path: Path, cursor: str) -> tuple[list[Row], str]:

@@ -74,7 +74,7 @@ class FreshserviceClient:
         """One reading call with its JSON; repeated while the server fails, kept to the share."""
         reply = self._call("GET", path, params=params)
         self._pace(reply)
-        return reply.json()
+        return _parsed(reply)
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
         """One writing call with its JSON; repeated only where it was surely not carried out.
@@ -82,7 +82,11 @@ class FreshserviceClient:
         Raises:
             UnknownOutcome: it may have been carried out.
         """
-        return self._call("POST", path, json=dict(body)).json()
+        return _parsed(self._call("POST", path, json=dict(body)))
+
+    def delete(self, path: str) -> None:
+        """Removes something; repeated while the server fails, for a second time changes nothing."""
+        self._call("DELETE", path)
 
     def rows(self, path: str, name: str, **params: Any) -> Iterator[list[dict[str, Any]]]:
         """A list page by page, every filter on each page; the end is a missing next link, nothing else."""
@@ -90,7 +94,7 @@ class FreshserviceClient:
         while True:
             reply = self._call("GET", path, params={"per_page": PAGE, **params, "page": page})
             self._pace(reply)
-            yield list(reply.json().get(name) or [])
+            yield list(_parsed(reply).get(name) or [])
             link = reply.links.get("next", {}).get("url")
             if not link:
                 return
@@ -164,6 +168,23 @@ def _again(error: Exception) -> bool | float:
 def _check_json(reply: httpx.Response) -> None:
     if reply.status_code != httpx.codes.NO_CONTENT and "json" not in reply.headers.get("content-type", ""):
         raise _NoJsonError
+
+
+def _parsed(reply: httpx.Response) -> Any:
+    """The JSON of a reply, its texts such as can be kept anywhere: no NUL, no half of a surrogate pair."""
+    return _clean(reply.json())
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return value if value.isascii() and "\0" not in value else _text(value)
+    if isinstance(value, dict):
+        return {name: _clean(item) for name, item in value.items()}
+    return [_clean(item) for item in value] if isinstance(value, list) else value
+
+
+def _text(value: str) -> str:
+    return value.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 def _after_s(reply: httpx.Response) -> float | None:

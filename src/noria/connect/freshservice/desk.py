@@ -114,6 +114,22 @@ class FreshserviceDesk:
             out_of=score.get("total_score"),
         )
 
+    def forget(self, requester: str) -> None:
+        """See `HelpDesk.forget`. It needs the right to forget requesters."""
+        who = _person(requester)
+        if "email" in who:
+            found = [one for page in self._client.rows("requesters", "requesters", **who) for one in page]
+            numbers = [one["id"] for one in found if (one.get("primary_email") or "").lower() == requester.lower()]
+        else:
+            numbers = [who["requester_id"]]
+        if not numbers:
+            raise NotFound("requester", requester)
+        try:
+            for number in numbers:
+                self._client.delete(f"requesters/{number}/forget")
+        except GoneError:
+            raise NotFound("requester", requester) from None
+
     def check(self) -> Mapping[str, str]:
         """See `HelpDesk.check`."""
         found = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from noria.records.staging import Challenger, ShadowAnswer
 from noria.serve.answering import Answering
 from noria.serve.challenger.routing import Canary, Routing
 from noria.serve.challenger.shadow import Shadow
-from noria.serve.loading import Live, load
+from noria.serve.loading import Live, load, stocked
 
 if TYPE_CHECKING:
     from noria.stores import Stores
@@ -49,6 +49,7 @@ class Beside:
         self._answering = Answering(limit_ms)
         self.shadow = Shadow(self._door.add_answers, clock)
         self._side: _Side | None = None
+        self._articles: Sequence[Article] | None = None
         self._given_up: dict[str, str] = {}
         self._failed, self._told = 0, ""
 
@@ -104,7 +105,7 @@ class Beside:
             return
         try:
             release = Release(found.challenger_id, found.candidate, found.since_ms)
-            self._failed, self._side = 0, _Side(found, load(self._stores, release, self._encoders))
+            self._failed, self._side = 0, _Side(found, self._loaded(release))
         except NoriaError as error:
             self._side = None
             if not error.retry_helps:
@@ -114,6 +115,12 @@ class Beside:
                 _log.warning("challenger %s is not loaded yet: %s", found.challenger_id, error)
         except Exception as error:  # noqa: BLE001 - a damaged bundle may fail in any way
             self._give_up(found, f"it cannot be loaded: {type(error).__name__}: {error}")
+
+    def stock(self, articles: Sequence[Article]) -> None:
+        """The challenger answers with these articles, as the live agent does: what was withdrawn shows nowhere."""
+        self._articles, side = articles, self._side
+        if side is not None:
+            self._side = replace(side, own=stocked(side.own, articles))
 
     def close(self) -> None:
         """Writes what was answered in shadow, then stops."""
@@ -128,6 +135,9 @@ class Beside:
             self.shadow.note(error)
         else:
             self.shadow.offer(shown.live, query, made.prediction_id, groups)
+
+    def _loaded(self, release: Release) -> Live:
+        return stocked(load(self._stores, release, self._encoders), self._articles)
 
     def _give_up(self, challenger: Challenger, why: str) -> None:
         self._side = None

@@ -50,7 +50,7 @@ def pull_articles(
     for batch in at.desk.pull(STREAM, cursor):
         rows |= {row["id"]: row for row in batch.rows}
         then = batch.cursor or then
-    shown = {name: row for name, row in rows.items() if not row["deleted"] and row["published"]}
+    shown = {name: row for name, row in rows.items() if _is_shown(row)}
     new = {name_of(account, name): article_of(row, account) for name, row in shown.items()}
     gone = {name_of(account, name) for name in rows.keys() - shown.keys()}
     counts, version = _into(stores, table, account, new, gone, whole=not cursor, now_ms=now_ms)
@@ -62,6 +62,10 @@ def pull_articles(
 def name_of(account: str, article_id: str) -> str:
     """What an article of a desk is called in the table."""
     return f"{account}:{article_id}"
+
+
+def _is_shown(row: Mapping[str, Any]) -> bool:
+    return not row["deleted"] and row["published"] and bool(row["title"] or row["text"])
 
 
 def _into(

@@ -1,8 +1,9 @@
-"""`noria help-desk`: status, deliver, pull, check, settle, answer."""
+"""`noria help-desk`: status, deliver, pull, check, settle, answer, forget."""
 
 from __future__ import annotations
 
 import getpass
+import hashlib
 from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -186,6 +187,31 @@ def answer(
             desk.rate(ticket_id, rate, 5)
         there = desk.progress(ticket_id)
     show(there, as_json=as_json, text=f"ticket {ticket_id} is {there.status}.")
+
+
+@help_desk.command()
+@click.argument("requester")
+@click.option("--account", required=True, metavar="NAME", help="At whose desk.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@home_options
+@click.pass_context
+def forget(ctx: click.Context, requester: str, account: str, yes: bool, home: str | None, as_json: bool) -> None:
+    """Remove a person and their tickets from the help desk, for good; after 'noria erase'."""
+    from noria.app.wiring import new_id, now_ms
+    from noria.records.access import AuditEntry
+
+    if not yes:
+        click.confirm(
+            f"Remove {requester} and all their tickets from the help desk of {account}, for good?", abort=True
+        )
+    target = "sha256:" + hashlib.sha256(f"{account}\0{requester}".encode()).hexdigest()[:16]
+    with opened(ctx, home) as (place, stores), closing(_desks(place, stores)) as desks:
+        at = desks.desk(account)
+        stores.journal.access.note(
+            AuditEntry(new_id(), now_ms(), getpass.getuser(), "help_desk.forget", account, target)
+        )
+        at.desk.forget(requester)
+    show({"account": account, "forgotten": True}, as_json=as_json, text="Forgotten at the help desk.")
 
 
 def told(receipts: list[Receipt]) -> list[str]:

@@ -77,14 +77,29 @@ class Desk:
             return (201, {"ticket": self._create(body)}) if method == "POST" else (200, self._tickets(query))
         if path == "/ticket_form_fields":
             return 200, {"ticket_fields": self.all("ticket_fields")}
+        if method == "DELETE" and (found := re.fullmatch(r"/requesters/(\d+)/forget", path)):
+            return self._forget(int(found.group(1)))
         if method == "GET" and path in _LISTS:
             return 200, _page(_LISTS[path], self._below(_LISTS[path], query), query)
         if found := re.fullmatch(r"/tickets/(\d+)(?:/(\w+))?", path):
             return self._one(method, int(found.group(1)), found.group(2) or "", query, body)
         raise Missing
 
+    def _forget(self, number: int) -> tuple[int, Any]:
+        if not any(row["id"] == number for row in self.all("requesters")):
+            raise Missing
+        gone = {row["id"] for row in self.all("tickets") if row.get("requester_id") == number}
+        for name, key, of in (
+            ("requesters", "id", {number}), ("tickets", "id", gone), ("conversations", "ticket_id", gone),
+            ("csat", "ticket_id", gone),
+        ):  # fmt: skip
+            self.rows[name] = [row for row in self.all(name) if row[key] not in of]
+        return 204, None
+
     def _below(self, name: str, query: Mapping[str, str]) -> list[Record]:
         """Folders of a category, articles of a folder: without its parent the list is refused, as there."""
+        if name == "requesters" and "email" in query:
+            return [row for row in self.all(name) if row["primary_email"] == query["email"]]
         parent = {"folders": "category_id", "articles": "folder_id"}.get(name)
         rows = self.all(name)
         if parent is None:

@@ -14,7 +14,7 @@ from noria.stores.journal.access.schema import HAND_OVERS
 from noria.stores.journal.codec import check_one_of, check_texts
 from noria.stores.journal.engine import fetch, reading, writing
 from noria.stores.journal.help_desk.schema import DELIVERIES, insert_into
-from noria.stores.journal.traffic import put_feedback
+from noria.stores.journal.traffic import known_predictions, put_feedback
 
 _JOINED = HAND_OVERS.outerjoin(DELIVERIES, DELIVERIES.c.hand_over_id == HAND_OVERS.c.hand_over_id)
 _UNTRIED = DELIVERIES.c.hand_over_id.is_(None)
@@ -57,11 +57,15 @@ class Outbox:
             return again if self._put(connection, known, again) else None
 
     def move(self, before: Delivery, after: Delivery, events: Sequence[Feedback] = ()) -> bool:
-        """Takes a step, with the feedback that it brings; False, and nothing is written, where another was faster."""
+        """Takes a step, with the feedback that it brings; False, and nothing is written, where another was faster.
+
+        Feedback on a prediction that has left the journal is left out: a ticket may live longer.
+        """
         with writing(self._engine) as connection:
             if not self._put(connection, before, after):
                 return False
-            put_feedback(connection, events)
+            known = known_predictions(connection, [event.prediction_id for event in events])
+            put_feedback(connection, [event for event in events if event.prediction_id in known])
         return True
 
     def refuse(self, hand_over: HandOver, prediction_id: str, reason: str, now_ms: int) -> None:
