@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import boto3
+import httpx
 import pytest
 from click.testing import CliRunner
 from tests.stores.s3_server import keys_of_this_test, moto
@@ -69,35 +71,41 @@ class Desk:
             stores.close()
 
 
-@pytest.fixture
-def desk(tmp_path, monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "*")
+@pytest.fixture(scope="module")
+def server() -> Iterator[int]:
+    """The port of moto."""
     with moto() as port:
-        keys_of_this_test(monkeypatch, port)
-        ec2 = boto3.client("ec2", region_name="eu-central-1")
-        vpc = ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
-        zones = {"eu-central-1a": "10.1.0.0/24", "eu-central-1b": "10.1.1.0/24"}
-        subnets = [
-            ec2.create_subnet(VpcId=vpc, CidrBlock=block, AvailabilityZone=zone)["Subnet"]["SubnetId"]
-            for zone, block in zones.items()
-        ]
-        home, source = tmp_path / "home", tmp_path / "source"
-        create_home(home)
-        (home / "noria.toml").write_text(
-            f'[ecs]\nregion = "eu-central-1"\nvpc = "{vpc}"\ntask_subnets = {json.dumps(subnets)}\n'
-            f'load_balancer_subnets = {json.dumps(subnets)}\nbucket = "desk-lake"\n'
-            'journal_secret = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:journal-AbCdEf"\n'
-        )
-        source.mkdir()
-        (source / "Dockerfile").write_text("FROM scratch\n")
-        builder, notes = tmp_path / "builder", tmp_path / "notes"
-        builder.write_text(BUILDER.format(python=sys.executable, notes=str(notes)))
-        builder.chmod(0o755)
-        # minutes pass at once
-        clock = SimpleNamespace(now=0.0)
-        monkeypatch.setattr("noria.app.cli.deploying.ecs._monotonic_ms", lambda: round(clock.now))
-        monkeypatch.setattr("noria.app.cli.deploying.ecs._sleep_ms", lambda ms: setattr(clock, "now", clock.now + ms))
-        yield Desk(home, builder, notes, source)
+        yield port
+
+
+@pytest.fixture
+def desk(tmp_path, monkeypatch, server) -> Desk:
+    keys_of_this_test(monkeypatch, server)
+    httpx.post(f"http://127.0.0.1:{server}/moto-api/reset", timeout=30).raise_for_status()
+    ec2 = boto3.client("ec2", region_name="eu-central-1")
+    vpc = ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
+    zones = {"eu-central-1a": "10.1.0.0/24", "eu-central-1b": "10.1.1.0/24"}
+    subnets = [
+        ec2.create_subnet(VpcId=vpc, CidrBlock=block, AvailabilityZone=zone)["Subnet"]["SubnetId"]
+        for zone, block in zones.items()
+    ]
+    home, source = tmp_path / "home", tmp_path / "source"
+    create_home(home)
+    (home / "noria.toml").write_text(
+        f'[ecs]\nregion = "eu-central-1"\nvpc = "{vpc}"\ntask_subnets = {json.dumps(subnets)}\n'
+        f'load_balancer_subnets = {json.dumps(subnets)}\nbucket = "desk-lake"\n'
+        'journal_secret = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:journal-AbCdEf"\n'
+    )
+    source.mkdir()
+    (source / "Dockerfile").write_text("FROM scratch\n")
+    builder, notes = tmp_path / "builder", tmp_path / "notes"
+    builder.write_text(BUILDER.format(python=sys.executable, notes=str(notes)))
+    builder.chmod(0o755)
+    # minutes pass at once
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr("noria.app.cli.deploying.ecs._monotonic_ms", lambda: round(clock.now))
+    monkeypatch.setattr("noria.app.cli.deploying.ecs._sleep_ms", lambda ms: setattr(clock, "now", clock.now + ms))
+    return Desk(home, builder, notes, source)
 
 
 def test_an_image_is_pushed_planned_applied_shown_and_taken_back(desk):
