@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -28,7 +28,7 @@ class Mixes:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
-        return {"seen_ms": self.seen_ms, "mixes": {name: asdict(mix) for name, mix in self.mixes.items()}}
+        return {"seen_ms": self.seen_ms, "mixes": {name: mix.to_json() for name, mix in self.mixes.items()}}
 
     @classmethod
     def from_json(cls, state: Mapping[str, Any]) -> Self:
