@@ -53,6 +53,7 @@ def create_app(house: House) -> FastAPI:
             refreshing.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await refreshing
+            await end_notebook()
             await asyncio.to_thread(house.service.close)
 
     # docs_url and redoc_url would load their pages' scripts from outside
@@ -69,7 +70,7 @@ def create_app(house: House) -> FastAPI:
     app.router.routes.append(Route("/v1/ask", asking.ask_directly, methods=["POST"]))
     for topic in (asking, conversations, standing, labelling, ml_backend, pages, findings, routes, queries, login):
         app.include_router(topic.router)
-    notebooks.mount(app, house.notebook)
+    end_notebook = notebooks.mount(app, house.notebook)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     problems.install(app)
     app.add_middleware(Gate, house=house)
