@@ -20,6 +20,8 @@ from noria.loop import ReplayPolicy
 from noria.loop import replay as turn_many
 from noria.loop.arms import ARMS, Arm
 from noria.loop.traffic import Change, TrafficPlan, generate
+from noria.loop.watching import watch
+from noria.monitor.windows.policy import WindowPolicy
 from noria.records import DAY_MS, DataVersion, Release, StreamRow
 
 if TYPE_CHECKING:
@@ -65,10 +67,18 @@ def demo(home: Home, *, days: int, seed: int, quiet: bool) -> dict[str, Any]:
         _first_release(demo_home, stores, DEMO_NAME, start_ms)
         policy = ReplayPolicy(seed=seed, changes=changes)
         view, files = _turn_and_report(demo_home, stores, rows, policy, reports=home.reports, quiet=quiet)
+        _look_back(demo_home, stores, rows[-1].time_ms)
     finally:
         stores.close()
     text = summary(view, files[1])
     return {**view["replay"]["summary"], "home": str(home.path), "report": str(files[1]), "text": text}
+
+
+def _look_back(home: Home, stores: Stores, end_ms: int) -> None:
+    """Makes the windows of what was replayed and explains what was found, for the pages; unheard, without vectors."""
+    house = open_house(home, stores)
+    policy = dataclasses.replace(house.policy, windows=WindowPolicy(embed_an_hour=0))
+    watch(dataclasses.replace(house, policy=policy, channels=()), now_ms=end_ms)
 
 
 def scratch_home(scratch: Home, home: Home, budget: int | None, accept_new_intents: bool) -> Home:
@@ -192,8 +202,6 @@ def _turn_and_report(
         replayed = turn_many(
             open_house(home, stores), rows, policy, progress=lambda day: bar.update(task, advance=1, description=day)
         )
-    if (watch := open_house(home, stores).watch) is not None:
-        watch(rows[-1].time_ms)
     part = replay_view(replayed, policy.changes, start_ms)
     part["summary"]["seconds"] = round(time.monotonic() - started, 1)
     if others:

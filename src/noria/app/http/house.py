@@ -8,8 +8,8 @@ from typing import Annotated, Any, Protocol
 
 from fastapi import Depends, Request
 
-from noria.app.http.dashboard.house import Watching
 from noria.app.http.metrics import Metrics
+from noria.app.http.watched import Watching
 from noria.ports import DeskStatus
 from noria.records import Article, Feedback, Label, LabelTask, Prediction, Query
 from noria.records.sessions import HandOver, Session, Turn

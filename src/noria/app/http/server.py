@@ -58,6 +58,7 @@ def create_app(house: House) -> FastAPI:
             refreshing.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await refreshing
+            await end_notebook()
             await asyncio.to_thread(house.service.close)
 
     # docs_url and redoc_url would load their pages' scripts from outside
@@ -74,7 +75,7 @@ def create_app(house: House) -> FastAPI:
     every = (asking, conversations, help_desk, standing, labelling, ml_backend, pages, findings, routes, queries, login)
     for topic in every:
         app.include_router(topic.router)
-    notebooks.mount(app, house.notebook)
+    end_notebook = notebooks.mount(app, house.notebook)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     problems.install(app)
     app.add_middleware(Gate, house=house)

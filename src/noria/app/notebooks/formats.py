@@ -44,9 +44,14 @@ def marimo(cells: Sequence[Cell]) -> str:
     for cell in cells:
         words = f"## {cell.title}\n\n{cell.text}"
         parts.append(f"\n@app.cell\ndef _(mo):\n    mo.md({json.dumps(words)})\n    return\n")
-        body = "\n".join(f"    {line}" if line else "" for line in cell.code.splitlines())
+        *before, last = cell.code.splitlines()
+        # a table that sorts and pages, instead of a plain one
+        lines = [*before, f"mo.ui.table(list({last}), selection=None)"]
+        body = "\n".join(f"    {line}" if line else "" for line in lines)
         gives = f"({', '.join(cell.gives)},)" if cell.gives else ""
-        parts.append(f"\n@app.cell\ndef _({', '.join(cell.takes)}):\n{body}\n    return {gives}".rstrip() + "\n")
+        parts.append(
+            f"\n@app.cell\ndef _({', '.join(('mo', *cell.takes))}):\n{body}\n    return {gives}".rstrip() + "\n"
+        )
     parts.append('\nif __name__ == "__main__":\n    app.run()\n')
     return "\n".join(parts)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from noria.app.home import Home
-from noria.app.http.dashboard.house import Backlog, Span
+from noria.app.http.watched import Backlog, Span
 from noria.app.settings import loop_policy
 from noria.errors import NoriaError
 from noria.monitor.windows.keeping import STATE, update_windows
@@ -28,7 +28,7 @@ _log = logging.getLogger("noria.app")
 
 
 class StoredWatching:
-    """See `noria.app.http.dashboard.house.Watching`.
+    """See `noria.app.http.watched.Watching`.
 
     Args:
         home: its settings.

@@ -10,11 +10,11 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from noria.app.http.dashboard import exports, views
-from noria.app.http.dashboard.house import Watching
 from noria.app.http.figures import METRICS, date_text, percent, time_text
 from noria.app.http.house import TheHouse, Who
 from noria.app.http.rendering import render
 from noria.app.http.schemas import MAX_TEXT
+from noria.app.http.watched import Watching
 from noria.errors import NotFound
 from noria.monitor import day_of
 from noria.records import DAY_MS

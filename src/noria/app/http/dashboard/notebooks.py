@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -16,16 +17,30 @@ POLICY = (
 """marimo's own pages run inline script and style; they too ask no other server for anything."""
 
 
-def mount(app: FastAPI, file: Path | None) -> bool:
-    """Puts the notebook at `/notebook/`; False where there is none or marimo is not installed.
+async def nothing_to_end() -> None:
+    """Where no notebook is shown."""
+
+
+def mount(app: FastAPI, file: Path | None) -> Callable[[], Awaitable[None]]:
+    """Puts the notebook at `/notebook/`, unless there is none or marimo is not installed.
 
     It runs in this process with its rights and shows all accounts together: the gate lets those in, also to its
     websocket, who may see figures of all accounts. Its code is not shown and cannot be changed.
+
+    Returns:
+        What ends its sessions: their threads would keep a process that was told to stop.
     """
     if file is None or not file.is_file() or importlib.util.find_spec("marimo") is None:
-        return False
+        return nothing_to_end
     import marimo
 
     served = marimo.create_asgi_app(quiet=True, include_code=False).with_app(path="/", root=str(file)).build()
     app.mount(PREFIX, served)
-    return True
+
+    async def end() -> None:
+        for route in served.routes:
+            manager = getattr(getattr(getattr(route, "app", None), "state", None), "session_manager", None)
+            if manager is not None:
+                await manager.shutdown()
+
+    return end

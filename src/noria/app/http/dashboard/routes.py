@@ -11,12 +11,12 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
 from noria.app.http.dashboard import exports, views
-from noria.app.http.dashboard.house import Span, Watching
 from noria.app.http.figures import KINDS as VERDICTS
 from noria.app.http.figures import METRICS, date_text, number, percent, time_text
 from noria.app.http.house import TheHouse, Who
 from noria.app.http.rendering import render
 from noria.app.http.schemas import MAX_NAME
+from noria.app.http.watched import Span, Watching
 from noria.records import DAY_MS
 from noria.records.access import ALL_ACCOUNTS
 from noria.serve.access import Principal
