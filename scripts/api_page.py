@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from noria.app.http.access.rules import OPEN, rule_of
-from noria.app.http.v1 import asking, conversations, labelling, standing
+from noria.app.http.v1 import asking, conversations, help_desk, labelling, standing
 from noria.serve.access.principal import MAY
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "api.md"
@@ -32,7 +32,7 @@ def main() -> None:
 def page() -> str:
     """The text of the page."""
     app = FastAPI(title="Noria")
-    for topic in (asking, conversations, standing, labelling):
+    for topic in (asking, conversations, help_desk, standing, labelling):
         app.include_router(topic.router)
     document: dict[str, Any] = json.loads(json.dumps(app.openapi()))
     parts = [HEAD]

@@ -209,7 +209,7 @@ def test_no_file_contains_the_address_of_a_registry():
     assert found == {}
 
 
-@pytest.mark.parametrize("name", ["runtime.lock", "dev.lock"])
+@pytest.mark.parametrize("name", ["runtime.lock", "dev.lock", "image.lock"])
 def test_a_lock_holds_exact_versions_and_hashes_and_nothing_else(name):
     lines = (ROOT / "requirements" / name).read_text(encoding="utf-8").splitlines()
     pin = re.compile(r"[a-z0-9][a-z0-9.-]*(\[[a-z,]+\])?==[\w.+!]+( ; [^:@]+)? \\")
@@ -223,7 +223,7 @@ def test_what_is_tested_is_what_runs():
         text = (ROOT / "requirements" / name).read_text(encoding="utf-8")
         return set(re.findall(r"^([a-z0-9.-]+==\S+)", text, re.MULTILINE))
 
-    assert pins("runtime.lock") <= pins("dev.lock")
+    assert pins("runtime.lock") <= pins("image.lock") <= pins("dev.lock")
 
 
 def test_an_address_is_found_where_there_is_one():

@@ -1,7 +1,7 @@
-"""CPU seconds and peak memory of the whole pipeline, beside Polars by hand: `python run.py [ROWS] [PEER_PYTHON]`.
+"""CPU seconds and peak memory of the whole pipeline, beside peers: `python run.py [ROWS] [POLARS] [PANDAS]`.
 
-PEER_PYTHON has polars, deltalake, pyarrow and py3langid; without it only the pipeline runs. Each runs in a process of
-its own.
+The peers are the same steps by hand; their Pythons have polars or pandas, and deltalake, pyarrow and py3langid. Without
+them ("-") only the pipeline runs. Each runs in a process of its own.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ def measured(*command: object) -> float:
 
 
 def main() -> None:
-    """Peer, full run, a day."""
+    """Peers, full run, a day."""
     rows = int(sys.argv[1]) if len(sys.argv) > 1 else 200_000
-    peer = sys.argv[2] if len(sys.argv) > 2 else ""
+    peers = dict(zip(("polars", "pandas"), (p for p in sys.argv[2:]), strict=False))
     base = Path(tempfile.mkdtemp(prefix="noria-lake-"))
     try:
         inbox = base / "in"
@@ -41,14 +41,16 @@ def main() -> None:
         make = HERE / "tickets.py"
         subprocess.run([sys.executable, make, str(rows), inbox / "a.jsonl"], check=True)
         print(f"{rows} tickets, {(inbox / 'a.jsonl').stat().st_size / 1e6:.0f} MB")
-        theirs = measured(peer, HERE / "peer_polars.py", inbox, base / "peer") if peer else 0.0
+        theirs = {
+            name: measured(python, HERE / f"peer_{name}.py", inbox, base / name)
+            for name, python in peers.items()
+            if python != "-"
+        }
         ours = measured(sys.executable, HERE / "ours.py", inbox, base / "lake")
         subprocess.run([sys.executable, make, str(rows // 100), inbox / "b.jsonl", str(rows)], check=True)
         daily = measured(sys.executable, HERE / "ours.py", inbox, base / "lake")
-        print(
-            f"a day of 1 %: {daily / ours:.3f} of the full run"
-            + (f"; ours / Polars {ours / theirs:.2f}" if peer else "")
-        )
+        ratios = "".join(f"; ours / {name} {ours / spent:.2f}" for name, spent in theirs.items())
+        print(f"a day of 1 %: {daily / ours:.3f} of the full run{ratios}")
     finally:
         shutil.rmtree(base)
 

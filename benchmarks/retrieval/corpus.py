@@ -19,12 +19,13 @@ GENERIC_SHARE = 0.04
 
 @dataclass(frozen=True)
 class Question:
-    """A question with the articles linked by those who answered it; `specific` without those linked everywhere."""
+    """A question of a day (YYYY-MM-DD), the articles linked in answer; `specific`: without those linked everywhere."""
 
     text: str
     cited: frozenset[str]
     specific: frozenset[str]
     citations: tuple[Citation, ...]
+    day: str = ""
 
 
 def data_folder() -> Path:
@@ -46,6 +47,7 @@ def load() -> tuple[list[Article], list[Question]]:
             frozenset(article for article, _ in pairs[row["qid"]]),
             frozenset(article for article, generic in pairs[row["qid"]] if not generic),
             tuple(Citation(row["text"], article, question_id=str(row["qid"])) for article, _ in pairs[row["qid"]]),
+            str(row["date"])[:10],
         )
         for row in sorted(_rows("queries"), key=lambda row: (row["date"], row["qid"]))
     ]

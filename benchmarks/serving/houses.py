@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import re
 import subprocess
 import sys
@@ -52,8 +53,10 @@ def make_home(folder: Path, encoder: str) -> Path:
 
 
 def queries() -> list[str]:
-    """What users ask."""
-    return [json.loads(line)["text"] for line in (CORPUS / "utterances_a.jsonl").read_text().splitlines()]
+    """What users ask, in mixed order: a conversation does not say the same thing again and again."""
+    texts = [json.loads(line)["text"] for line in (CORPUS / "utterances_a.jsonl").read_text().splitlines()]
+    random.Random(0).shuffle(texts)  # noqa: S311 - no secret
+    return texts
 
 
 @contextlib.contextmanager

@@ -37,7 +37,7 @@ def test_the_files_are_safetensors_and_json():
     assert sorted(packed()) == list(NAMES)
     assert all(json.loads(packed()[name]) for name in NAMES if name.endswith(".json"))
     manifest = json.loads(packed()["manifest.json"])
-    assert (manifest["schema"], manifest["recipe"]) == (2, Recipe().to_dict())
+    assert (manifest["schema"], manifest["recipe"]) == (3, Recipe().to_dict())
     assert manifest["classes"] == sorted({*agent().intents, "small_talk"})
 
 
@@ -120,8 +120,8 @@ def signed(**changes):
 @pytest.mark.parametrize(
     ("files", "complaint"),
     [
-        (signed(schema=3), "newer Noria.*Upgrade"),
-        (signed(schema=1), "older Noria.*Train the agent again"),
+        (signed(schema=4), "newer Noria.*Upgrade"),
+        (signed(schema=2), "older Noria.*Train the agent again"),
         (signed(kind="noria.kettle"), "a bundle of 'noria.kettle'"),
         (signed(classes=["one"]), "does not fit together"),
         (signed(recipe={"kettle": 1}), "does not fit together"),

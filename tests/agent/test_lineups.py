@@ -8,7 +8,6 @@ import subprocess
 import sys
 from functools import cache
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,14 +16,12 @@ from tests.agent.test_agent import ODD
 from tests.agent.toy_encoder import ToyEncoder
 
 from noria.agent import Recipe, fit, pack, unpack
-from noria.agent.heads import components
-from noria.agent.protocols import Stored
-from noria.errors import NotFound, StateError, UsageError
+from noria.errors import NotFound, StateError
 from noria.records import SMALL_TALK
 
 ROWS = list(examples())
 SOME = [r for i, r in enumerate(ROWS) if i % 3 == 0]
-TEXTS = [r.text for r in ROWS[::7]] + list(ODD)
+TEXTS = [r.text for r in ROWS[::7]] + [*ODD, "slow laptop " * 5_000, "मेरा पासवर्ड", "كلمة المرور", "🤷‍♀️🖨️"]
 LINEUPS = ("default", "fast")
 # with so few rows every part is tried as on many: all layers, main axes
 RECIPE = {"all_layers_from": 40, "neighbour_axes": 20, "table_axes": 30}
@@ -89,20 +86,31 @@ def test_an_unpacked_agent_answers_the_same_and_packs_the_same(lineup):
 
 _FIT_ELSEWHERE = """
 import hashlib, json
+from dataclasses import replace
 from tests.agent.made_up import ARTICLES, examples
 from tests.agent.toy_encoder import ToyEncoder
-from noria.agent import Recipe, fit, pack
+from noria.agent import Recipe, fit, pack, unpack
 told = {}
-for lineup in ("default", "fast"):
-    recipe = Recipe(lineup=lineup, all_layers_from=40, neighbour_axes=20, table_axes=30)
-    files = pack(fit(list(examples())[::3], ARTICLES, recipe, ToyEncoder()))
-    told[lineup] = hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()
+texts = [r.text for r in examples()] + ["", "xerox", "slow laptop " * 5_000]
+for lineup, below in (("default", 2000), ("fast", 2000), ("default", 0)):  # the last listens to foreign rows
+    recipe = Recipe(lineup=lineup, all_layers_from=40, neighbour_axes=20, table_axes=30, crossfit_below=below,
+                    min_oos_rows=5)
+    rows = list(examples())[::3]
+    if not below:
+        foreign = ("oos", "irrelevant")
+        split = {r: "val" if i % 2 and r.intent not in foreign else "train" for i, r in enumerate(examples())}
+        rows = [replace(r, split=its) for r, its in split.items()]
+    agent = fit(rows, ARTICLES, recipe, ToyEncoder())
+    assert (agent.intent_model.foreign is None) == bool(below)
+    files = pack(agent)
+    answers = unpack(files, ToyEncoder()).answer_all(texts, ["birch"] * len(texts))
+    told[f"{lineup} {below}"] = hashlib.sha256(repr((sorted(files.items()), answers)).encode()).hexdigest()
 print(json.dumps(told))
 """
 
 
 @pytest.mark.slow
-def test_one_or_many_threads_give_the_same_bundle_in_another_process(pytestconfig):
+def test_one_or_many_threads_give_the_same_bundle_and_answers_in_another_process(pytestconfig):
     def told(threads):
         env = {
             "OMP_NUM_THREADS": threads,
@@ -157,49 +165,6 @@ def test_a_text_is_encoded_once_for_all_that_a_fit_needs():
     encoder = ToyEncoder()
     fit(SOME, (), Recipe(), encoder)
     assert encoder.asked <= len({r.text for r in SOME}) + len({r.intent for r in SOME})
-
-
-class Shouter:
-    """A member of another package: sure of the first class when a text shouts."""
-
-    evidence_names = ("loud",)
-
-    def __init__(self, count):
-        self.count = count
-
-    @classmethod
-    def train(cls, rows, recipe):
-        return cls(len(rows.classes) + rows.learns_reject)
-
-    @classmethod
-    def load(cls, stored, classes, recipe):
-        return cls(stored.figures["count"])
-
-    def logits(self, query):
-        return np.eye(self.count)[0] * query.text.isupper()
-
-    def evidence(self, query, logits):
-        return (float(logits[0]),)
-
-    def stored(self):
-        return Stored({"count": self.count})
-
-
-def test_a_package_brings_a_member_by_an_entry_point(monkeypatch):
-    class Entry:
-        name, value = "member.shouter", "shouting:Shouter"
-
-        def load(self):
-            return Shouter
-
-    monkeypatch.setattr(components, "entry_points", lambda group: [Entry()] if group == "noria.components" else [])
-    made = fit(SOME, (), Recipe(member="shouter"), ToyEncoder())
-    assert list(made.intent_model.members)[-1] == "shouter"
-    assert "loud" in made.intent_model.evidence_names
-    again = unpack(pack(made), ToyEncoder())
-    assert [again.answer(t) for t in TEXTS] == [made.answer(t) for t in TEXTS]
-    with pytest.raises(UsageError, match=r"no member 'shoter'.*member.shoter.*Did you mean 'shouter'"):
-        fit(SOME, (), Recipe(member="shoter"))
 
 
 def test_small_talk_is_told_from_requests_by_every_line_up():

@@ -9,8 +9,8 @@ from tests.agent.made_up import ARTICLES, examples
 from tests.agent.toy_encoder import ToyEncoder
 
 from noria.agent import Recipe, fit, pack
+from noria.agent.components import member_maker
 from noria.agent.heads import remembered
-from noria.agent.heads.components import member_maker
 from noria.agent.heads.intent import Lesson, training_set
 from noria.agent.heads.ngrams import Ngrams
 from noria.errors import UsageError
@@ -79,7 +79,7 @@ class Watched:
         return getattr(self.recipe, name)
 
 
-@pytest.mark.parametrize("name", sorted(remembered.READS))
+@pytest.mark.parametrize("name", sorted(set(remembered.READS) - {"tuned"}))  # that one: tests/agent/test_accurate.py
 @pytest.mark.parametrize("changes", CHANGES)
 def test_a_member_reads_no_setting_that_its_key_leaves_out(name, changes):
     recipe = Recipe.from_dict(changes)

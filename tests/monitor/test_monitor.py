@@ -89,11 +89,11 @@ def test_a_drop_is_found_and_its_inception_lies_in_the_interval(seed: int) -> No
 
 
 def test_without_a_change_alarms_keep_their_budget() -> None:
-    """120 quiet days, ten times: no more false alarms than one in `run_length` labels, for each metric."""
-    policy = AlarmPolicy(run_length=10_000)
+    """120 quiet days, ten times: no more false alarms than the budget of that time."""
+    policy = AlarmPolicy(false_alarms_a_year=1.0)
     streams = [traffic(seed, 120, lambda d: 0.8) for seed in range(10)]
     raised = [f for rows in streams for f in findings(rows, [0], policy)]
-    assert len(raised) <= sum(len(rows) for rows in streams) / policy.run_length
+    assert len(raised) <= len(streams) * 120 / 365 * policy.false_alarms_a_year
 
 
 def test_a_new_domain_raises_its_own_alarm() -> None:
@@ -139,8 +139,8 @@ def test_another_way_of_drawing_raises_no_alarm() -> None:
     Among the labels the rate falls by ten points: without weights every stream would be in alarm.
     """
     streams = [weighted_traffic(seed, 90, 30, lambda d: 1.0) for seed in range(6)]
-    raised = [f for rows in streams for f in findings(rows, [0], AlarmPolicy(run_length=10_000))]
-    assert len(raised) <= sum(len(rows) for rows in streams) / 10_000
+    raised = [f for rows in streams for f in findings(rows, [0], AlarmPolicy())]
+    assert len(raised) <= len(streams) * 90 / 365 * 2
     blind = [[replace(j, task=replace(j.task, design="uniform-1")) for j in rows] for rows in streams]
     assert all(findings(rows, [0], AlarmPolicy()) for rows in blind)
 

@@ -20,6 +20,7 @@ from noria.serve import Asked, Service
 from noria.serve.erasure import erase_requester
 from noria.serve.loading import Live
 from noria.stores import Stores
+from noria.stores.lake.care.erasures import erased_since
 
 
 @pytest.fixture
@@ -103,7 +104,7 @@ def test_a_failing_agent_hands_over_and_says_what_was_missing(stores: Stores, mo
     go_live(stores, examples())
     service = Service(stores, lambda: 0.0)
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError("bad weights")
 
     monkeypatch.setattr("noria.agent.Agent.answer", fail)
@@ -144,7 +145,7 @@ def test_an_agent_that_is_late_hands_over_and_the_prediction_says_so(stores: Sto
     class Hanging:
         encoder, articles = object(), ()
 
-        def answer(self, *_: object) -> Answer:
+        def answer(self, *_: object, **__: object) -> Answer:
             assert hang.wait(30)
             return Answer("answer", "vpn", 0.9, 1.0, in_scope=True, missing=("reranker: late",))
 
@@ -166,7 +167,7 @@ def test_what_an_agent_had_to_do_without_stands_in_the_prediction(
     go_live(stores, examples())
     service = Service(stores, lambda: 0.0)
     partly = Answer("answer", "vpn", 0.9, 1.0, in_scope=True, missing=("finder: KeyError",))
-    monkeypatch.setattr("noria.agent.Agent.answer", lambda *_: partly)
+    monkeypatch.setattr("noria.agent.Agent.answer", lambda *_, **__: partly)
     made = service.ask(query(1), "p1").result(10)
     assert (made.missing, made.answer.missing) == (("finder: KeyError",), ())
     assert stores.journal.prediction("p1") == made
@@ -186,7 +187,10 @@ def test_erasure_reaches_the_lake_and_reports_what_is_left(stores: Stores) -> No
         Example("c1", "vpn of ann", "vpn", "train", origin="label:l1?task=t1&prediction=p1&annotator=eve"),
         Example("c2", "vpn of ben", "vpn", "train", origin="label:l2?task=t2&prediction=p2&annotator=eve"),
     ]
-    stores.lake.write_examples("it", rows, mode="append", note={}, time_ms=5)
+    held = stores.lake.write_examples("it", rows, mode="append", note={}, time_ms=5)
+    other = stores.lake.write_examples("else", rows[1:], mode="append", note={}, time_ms=5)
+    for version in (held, other):
+        stores.lake.pin(version, "experiment one")
     entry = AuditEntry("a1", 9, "root", "erase", "acme", "sha256:x")
     receipt = erase_requester(stores, "acme", "ann", entry, outside_desk=True)
     assert (receipt.counts["predictions"], receipt.counts["examples"]) == (1, 1)
@@ -195,6 +199,10 @@ def test_erasure_reaches_the_lake_and_reports_what_is_left(stores: Stores) -> No
     assert "c2" in left
     assert "c1" not in left
     assert any("it@" in warning for warning in receipt.warnings)
+    assert any(f"{held.ref} (experiment one)" in warning for warning in receipt.warnings)
+    assert "held data of a requester who was erased on 1970-01-01" in erased_since(stores.lake, held)
+    assert erased_since(stores.lake, other) == ""
+    assert erased_since(stores.lake, stores.lake.examples("it")[0]) == ""
     assert any("t1" in warning for warning in receipt.warnings)
 
 

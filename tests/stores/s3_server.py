@@ -1,4 +1,4 @@
-"""A real S3 server in a process of its own, and a proxy before it that fails on purpose."""
+"""S3 servers in processes of their own, and a proxy before them that fails on purpose."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import contextlib
 import http.client
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
@@ -26,6 +28,77 @@ server.start()
 print(server.get_host_and_port()[1], flush=True)
 sys.stdin.read()
 """
+
+
+WEED = Path(__file__).parents[2] / ".real" / "seaweedfs" / "bin" / "weed"
+NO_WEED = "no SeaweedFS in .real/seaweedfs (`make real` brings it)"
+
+
+@contextlib.contextmanager
+def seaweedfs(folder: Path) -> Iterator[int]:
+    """The port of SeaweedFS, an S3-compatible store that keeps objects on disks; it listens on this machine alone."""
+    names = ("master", "volume", "filer", "s3")
+    ports = free_ports(2 * len(names))
+    keys = {"accessKey": "AKIATESTTESTTEST", "secretKey": "quite-secret-value"}
+    identity = {"name": "test", "credentials": [keys], "actions": ["Admin", "Read", "Write", "List", "Tagging"]}
+    (folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
+    command = [str(WEED), "server", "-dir", str(folder), "-ip", "127.0.0.1", "-ip.bind", "127.0.0.1", "-filer", "-s3"]
+    command += [
+        "-s3.config",
+        str(folder / "s3.json"),
+        "-master.telemetry=false",
+        "-volume.max",
+        "1000",
+        "-s3.autoCreateBucket=false",
+    ]
+    command += ["-master.volumeSizeLimitMB", "64"]
+    for name, port, grpc in zip(names, ports[::2], ports[1::2], strict=True):
+        command += [f"-{name}.port", str(port), f"-{name}.port.grpc", str(grpc)]
+    with (folder / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as server:
+        try:
+            wait_for(lambda: _stores_something(ports[6]), lambda: (folder / "log").read_text()[-2000:])
+            yield ports[6]
+        finally:
+            server.kill()
+
+
+def free_ports(n: int) -> list[int]:
+    """Ports that nobody listens on."""
+    sockets = [socket.socket() for _ in range(n)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def wait_for(ready: Callable[[], bool], told: Callable[[], str], seconds: float = 120.0) -> None:
+    """Waits until something is so."""
+    end = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < end, told()
+        time.sleep(0.2)
+
+
+def _stores_something(port: int) -> bool:
+    """Whether a bucket can be made and an object written: the parts of the store find each other one by one."""
+    import boto3
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    client = boto3.client(
+        "s3", endpoint_url=f"http://127.0.0.1:{port}", region_name="eu-central-1",
+        aws_access_key_id="AKIATESTTESTTEST", aws_secret_access_key="quite-secret-value",
+        config=Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 1}),
+    )  # fmt: skip
+    try:
+        with contextlib.suppress(client.exceptions.BucketAlreadyOwnedByYou, client.exceptions.BucketAlreadyExists):
+            client.create_bucket(Bucket="ready")
+        client.put_object(Bucket="ready", Key="ready", Body=b"1")
+    except (BotoCoreError, ClientError):
+        return False
+    return True
 
 
 @contextlib.contextmanager
@@ -130,10 +203,10 @@ class Handler(BaseHTTPRequestHandler):
         if fault in {"503", "slow"}:
             self._answer(503, [], b"")
             return
-        dropped = {"host", "content-length"} | ({"if-none-match"} if fault == "deaf" else set())
+        dropped = {"content-length"} | ({"if-none-match"} if fault == "deaf" else set())
         headers = {k: v for k, v in self.headers.items() if k.lower() not in dropped}
         upstream = http.client.HTTPConnection("127.0.0.1", self.upstream, timeout=30)
-        # The host is not the one that was signed; moto checks no signatures.
+        # The host is passed on as it was signed.
         upstream.request(self.command, self.path, body, headers)
         answer = upstream.getresponse()
         content = answer.read()
@@ -173,3 +246,17 @@ if __name__ == "__main__":
     print(listening.server_address[1], flush=True)  # noqa: T201 - how the test learns the port
     threading.Thread(target=listening.serve_forever, daemon=True).start()
     sys.stdin.read()  # ends with the test, however that ends
+
+
+@contextlib.contextmanager
+def s3_server(kind: str, folder: Path) -> Iterator[int]:
+    """The port of a server: "moto", or the real "seaweedfs", without which a test is skipped."""
+    if kind == "seaweedfs" and not WEED.exists():
+        if os.environ.get("NORIA_REQUIRE_S3") == "1":
+            pytest.fail(f"{NO_WEED} (NORIA_REQUIRE_S3 is set)")
+        pytest.skip(NO_WEED)
+    with seaweedfs(folder) if kind == "seaweedfs" else moto() as port:
+        yield port
+
+
+SERVERS = ["moto", pytest.param("seaweedfs", marks=pytest.mark.real)]

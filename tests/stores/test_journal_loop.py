@@ -55,6 +55,15 @@ def test_findings_count_once_by_id_and_come_in_order_of_when_they_were_raised(jo
     assert second == FINDING
 
 
+def test_a_finding_placed_again_takes_the_place_of_the_first(journal):
+    journal.add_findings([FINDING])
+    placed = replace(
+        FINDING, inception_ms=55, slice="account=acme", shape="gradual", others=(7, 9), provisional=False, agrees=True
+    )
+    journal.replace_findings([placed])
+    assert journal.findings() == [placed]
+
+
 def test_a_finding_of_another_metric_under_a_known_id_is_refused(journal):
     journal.add_findings([FINDING])
     with pytest.raises(UsageError, match="another metric"):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
 from types import MappingProxyType
 
 import numpy as np
@@ -14,6 +17,8 @@ from noria.errors import UsageError
 from noria.records import RESERVED_INTENTS, SMALL_TALK, Answer, Article, Ranked
 
 LIKELY_INTENTS = 3
+LEAST_KNOWN = 0.5
+"""Share of a text's words that n-grams alone must know before they ask back."""
 
 
 class Agent:
@@ -52,33 +57,108 @@ class Agent:
         self.articles = tuple(sorted(articles, key=lambda a: a.article_id))
         self._by_id = {a.article_id: a for a in self.articles}
 
-    def answer(self, text: str, account: str = "", audience: Collection[str] = ()) -> Answer:
+    def answer(self, text: str, account: str = "", audience: Collection[str] = (), *, spare: bool = False) -> Answer:
         """What to do with a query of an account's reader who belongs to some groups; never raises for a text.
 
         An account without articles of its own, such as "", sees those that are for all accounts. A text that
         means nothing to the intent model is handed over with intent "" and confidence 0.
+
+        Args:
+            text, account, audience: see above.
+            spare: whether a part that fails is left out, named in the answer's `missing`; else its error is raised.
+                Without the encoder: `answer_without_encoder`. Without the finder: articles that are linked to the
+                intent. Without the others, or where nothing is left to show: a hand-over.
         """
-        vector = self.encoder.encode([text], "query")[0] if self.encoder else None
-        reading = self.intent_model.read(text, vector)
-        scope_score = self.scope.score(reading)
-        confidence = self.confidence.confidence(reading, scope_score)
-        decided = self.decider.decide(reading, scope_score, confidence)
+        part = "encoder"
+        try:
+            vector = self.encoder.encode([text], "query")[0] if self.encoder else None
+            part = "intent"
+            reading = self.intent_model.read(text, vector)
+            part = "scope"
+            scope_score = self.scope.score(reading)
+            scope_p = self.scope.p_value(scope_score)
+            part = "confidence"
+            confidence = self.confidence.confidence(reading, scope_score)
+            part = "decision"
+            decided = self.decider.decide(reading, scope_score, confidence)
+        except Exception as error:
+            if not spare:
+                raise
+            if part == "encoder":
+                return self.answer_without_encoder(text, _told(part, error))
+            return handed_over(_told(part, error))
         intent = "" if reading.blank else self.intent_model.classes[reading.top]
-        answers = decided.decision == "answer" and intent != SMALL_TALK
+        decision, missing = decided.decision, ""
+        articles: tuple[Ranked, ...] = ()
+        if decision == "answer" and intent != SMALL_TALK:
+            try:
+                articles = self._found(text, account, audience, reading, vector)
+            except Exception as error:
+                if not spare:
+                    raise
+                missing, articles = _told("finder", error), self._linked(intent, account, audience)
+                decision = "answer" if articles else "handoff"
         scores = dict(zip(self.intent_model.evidence_names, reading.evidence, strict=True))
         scores["probability"] = float(reading.probabilities[reading.top])
-        scores["scope_p"] = self.scope.p_value(scope_score)
+        scores["scope_p"] = scope_p
+        scores |= decided.figures
         return Answer(
-            decision=decided.decision,
+            decision=decision,
             intent=intent,
             intent_confidence=confidence,
             scope_score=scope_score,
             in_scope=decided.in_scope,
-            articles=self._found(text, account, audience, reading, vector) if answers else (),
+            articles=articles,
             choices=decided.choices,
             scores=scores,
-            thresholds=dict(self.decider.thresholds),
+            thresholds={"scope": self.scope.threshold, **self.decider.thresholds},
+            missing=(missing,) if missing else (),
         )
+
+    def answer_without_encoder(self, text: str, missing: str) -> Answer:
+        """What the n-grams alone make of a query: they ask back among the likeliest intents, or hand over.
+
+        Whether it is in scope, and how sure that is, was calibrated with the encoder's opinion, so nothing is answered;
+        the probabilities are calibrated by the n-grams' own temperature.
+
+        Args:
+            text: the query.
+            missing: what is told of the encoder.
+        """
+        alone = getattr(self.intent_model, "read_without_vector", None)
+        reading: Reading | None = None if alone is None else alone(text)
+        if reading is None or reading.blank or reading.known < LEAST_KNOWN:
+            return handed_over(missing)
+        decided = self.decider.decide(reading, math.inf, -math.inf)
+        if decided.decision != "clarify":
+            return handed_over(missing)
+        return Answer(
+            decision="clarify",
+            intent=self.intent_model.classes[reading.top],
+            intent_confidence=0.0,
+            scope_score=0.0,
+            in_scope=True,
+            choices=decided.choices,
+            scores={"probability": float(reading.probabilities[reading.top])},
+            thresholds=dict(self.decider.thresholds),
+            missing=(missing,),
+        )
+
+    def answer_choice(self, asked: Answer, intent: str, text: str, account: str, audience: Collection[str]) -> Answer:
+        """The articles of an intent that a user chose after a query was answered by asking back.
+
+        A finder that fails, or whose encoder does, is left out as in `answer`.
+        """
+        missing: tuple[str, ...] = ()
+        try:
+            shown = self.recipe.articles_shown
+            articles = self.finder.find(text, account, {intent: 1.0}, shown, audience=audience)
+        except Exception as error:  # noqa: BLE001 - the user gets what is left
+            articles, missing = self._linked(intent, account, audience), (_told("finder", error),)
+        return replace(
+            asked, decision="answer", intent=intent, intent_confidence=1.0, in_scope=True, articles=articles,
+            choices=(), scores={**asked.scores, "chosen": 1.0}, missing=missing,
+        )  # fmt: skip
 
     def answer_all(self, texts: Sequence[str], accounts: Sequence[str] | None = None) -> list[Answer]:
         """`answer` for each text, to the last bit.
@@ -117,8 +197,30 @@ class Agent:
         shown = self.recipe.articles_shown
         return self.finder.find(text, account, self._likely(reading), shown, audience=audience, vector=vector)
 
+    def _linked(self, intent: str, account: str, audience: Collection[str]) -> tuple[Ranked, ...]:
+        """Articles that a reader may see and that answer an intent, by id: what is left without a finder."""
+        seen = (
+            a
+            for a in self.articles
+            if intent in a.intents
+            and a.account in {None, account}
+            and (a.audience is None or not set(a.audience).isdisjoint(audience))
+        )
+        return tuple(Ranked(a.article_id, 0.0) for a in islice(seen, self.recipe.articles_shown))
+
     def _likely(self, reading: Reading) -> dict[str, float]:
         """Probability of the likeliest intents in scope."""
         order = np.argsort(-reading.probabilities, kind="stable")[: LIKELY_INTENTS + 1]
         pairs = [(self.intent_model.classes[i], float(reading.probabilities[i])) for i in order]
         return dict([(c, p) for c, p in pairs if c != SMALL_TALK][:LIKELY_INTENTS])
+
+
+def handed_over(missing: str) -> Answer:
+    """A hand-over because of what is missing."""
+    return Answer(
+        decision="handoff", intent="", intent_confidence=0.0, scope_score=0.0, in_scope=False, missing=(missing,)
+    )
+
+
+def _told(part: str, error: Exception) -> str:
+    return f"{part}: {type(error).__name__}: {error}"[:500]

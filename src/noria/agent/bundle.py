@@ -1,7 +1,7 @@
 """An agent as a handful of files: arrays as safetensors, the rest as JSON. No code is stored, so none is run.
 
-manifest.json         schema, classes in order of their number, recipe, facts, the encoder that is needed, licences,
-                      sha256 of each other file and of itself
+manifest.json         schema, classes in order of their number, recipe, facts, licences, the encoder and the parts of
+                      other packages that are needed, sha256 of each other file and of itself
 model.json            figures of the members, fusion, scope, confidence
 ngrams.json           the vocabulary
 articles.json         what it answers with
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -21,24 +21,24 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from noria.agent import components
 from noria.agent.agent import Agent
-from noria.agent.decision import ThresholdDecider
 from noria.agent.encoding import Encoder
-from noria.agent.heads.components import member_maker
 from noria.agent.heads.confidence import CalibratedConfidence
+from noria.agent.heads.foreign import ForeignRows
 from noria.agent.heads.fusion import Fusion
 from noria.agent.heads.intent import FusedIntents
 from noria.agent.heads.ngrams import Ngrams
-from noria.agent.heads.scope import LinearScope
 from noria.agent.members import NgramSvm
 from noria.agent.members.tokens import TokenTable
+from noria.agent.parts import decider_from, finder_from, finder_of, parts_of, scope_from
 from noria.agent.protocols import Stored
 from noria.agent.recipe import Recipe
-from noria.agent.retrieval import FINDER_FILES, ArticleFinder, pack_finder, unpack_finder
+from noria.agent.retrieval import FINDER_FILES
 from noria.errors import NotFound, StateError, UsageError
 from noria.records import Article
 
-SCHEMA = 2
+SCHEMA = 3
 """Raised whenever a bundle changes its meaning; an older Noria refuses what is newer than its own."""
 
 MANIFEST = "manifest.json"
@@ -52,19 +52,15 @@ Encoders = Callable[[str], Encoder | None]
 
 def pack(agent: Agent) -> dict[str, bytes]:
     """The agent's files (name → content); the same agent always gives the same bytes."""
-    model, scope, confidence = agent.intent_model, agent.scope, agent.confidence
-    if not (
-        isinstance(model, FusedIntents)
-        and isinstance(agent.finder, ArticleFinder)
-        and isinstance(scope, LinearScope)
-        and isinstance(confidence, CalibratedConfidence)
-    ):
+    model = agent.intent_model
+    if not isinstance(model, FusedIntents):
         raise TypeError("only agents made by fit() can be packed")
     ngrams = model.ngrams
-    parts = {f"member.{name}": member.stored() for name, member in model.members.items()}
-    parts |= {"scope": scope.stored(), "confidence": confidence.stored()}
+    parts = {f"member.{name}": member.stored() for name, member in model.members.items()} | parts_of(agent)
     if model.table is not None:
         parts["table"] = model.table.stored()
+    if model.foreign is not None:
+        parts["foreign"] = model.foreign.stored()
     arrays = {f"{part}.{name}": array for part, stored in parts.items() for name, array in stored.arrays.items()}
     arrays |= {"ngrams.word_idf": ngrams.word_idf, "ngrams.char_idf": ngrams.char_idf}
     told = {
@@ -72,13 +68,14 @@ def pack(agent: Agent) -> dict[str, bytes]:
         "rejects": model.rejects,
         "fusion": asdict(model.fusion),
         "parts": {part: dict(stored.figures) for part, stored in parts.items()},
-        "choice": agent.decider.thresholds["choice"],
+        "choice": agent.decider.thresholds.get("choice", 0.0),
+        "domains": asdict(domains) if (domains := getattr(agent.decider, "domains", None)) else None,
     }
     files = {
         "articles.json": _json([asdict(a) for a in agent.articles]),
         "model.json": _json(told),
         "ngrams.json": _json({"texts": ngrams.texts, "words": ngrams.words, "chars": ngrams.chars}),
-        **pack_finder(agent.finder),
+        **finder_of(agent),
         "weights.safetensors": save({k: np.ascontiguousarray(v) for k, v in sorted(arrays.items())}),
     }
     manifest = {
@@ -88,6 +85,7 @@ def pack(agent: Agent) -> dict[str, bytes]:
         "recipe": agent.recipe.to_dict(),
         "facts": dict(agent.facts),
         "warnings": agent.warnings,
+        "components": components.told(agent.recipe),
         "encoder": _need(agent.encoder),
         "licences": _licences(agent.encoder, model.table),
         "files": {name: _sha256(content) for name, content in files.items()},
@@ -113,8 +111,9 @@ def unpack(files: Mapping[str, bytes], encoder: Encoder | Encoders | None = None
     for name in _FILES:
         if _sha256(files[name]) != manifest["files"][name]:
             raise StateError(f"{name} of the bundle is not what was packed (its sha256 differs). {_NEXT}")
+    differing = components.present(manifest.get("components", {}))
     try:
-        return _agent(manifest, files, _encoder(manifest.get("encoder"), encoder))
+        return _agent(manifest, files, _encoder(manifest.get("encoder"), encoder), differing)
     except (KeyError, TypeError, ValueError, AttributeError, UsageError, SafetensorError) as error:
         raise StateError(f"the bundle does not fit together ({type(error).__name__}: {error}). {_NEXT}") from error
 
@@ -190,25 +189,27 @@ def _manifest(files: Mapping[str, bytes]) -> dict[str, Any]:
     return dict(manifest)
 
 
-def _agent(manifest: Mapping[str, Any], files: Mapping[str, bytes], encoder: Encoder | None) -> Agent:
+def _agent(
+    manifest: Mapping[str, Any], files: Mapping[str, bytes], encoder: Encoder | None, differing: Sequence[str]
+) -> Agent:
     recipe = Recipe.from_dict(manifest["recipe"])
     classes = tuple(str(c) for c in manifest["classes"])
     told, arrays = json.loads(files["model.json"]), load(files["weights.safetensors"])
     parts = {part: Stored(figures, _of(arrays, part)) for part, figures in told["parts"].items()}
     model = _model(told, json.loads(files["ngrams.json"]), _of(arrays, "ngrams"), parts, classes, recipe)
-    scope = LinearScope.load(parts["scope"])
+    scope = scope_from(parts, recipe)
     articles = [_article(a) for a in json.loads(files["articles.json"])]
     return Agent(
         intent_model=model,
         scope=scope,
         confidence=CalibratedConfidence.load(parts["confidence"]),
-        decider=ThresholdDecider(classes, scope.threshold, float(told["choice"]), recipe),
-        finder=unpack_finder(files, articles, recipe, encoder),
+        decider=decider_from(parts, classes, (scope.threshold, float(told["choice"])), told["domains"], recipe),
+        finder=finder_from(files, parts, articles, recipe, encoder),
         articles=articles,
         recipe=recipe,
         facts=manifest["facts"],
         encoder=encoder,
-        warnings=manifest["warnings"],
+        warnings=[*manifest["warnings"], *differing],
     )
 
 
@@ -223,16 +224,17 @@ def _model(
     ngrams = Ngrams(
         vocabulary["words"], idf["word_idf"], vocabulary["chars"], idf["char_idf"], vocabulary["texts"], recipe
     )
-    members = {n: member_maker(n).load(parts[f"member.{n}"], classes, recipe) for n in told["members"]}
+    members = {n: components.member_maker(n).load(parts[f"member.{n}"], classes, recipe) for n in told["members"]}
     first = members["ngrams"]
     if not isinstance(first, NgramSvm) or len(first.weights) != ngrams.size:
         raise ValueError(f"weights for another vocabulary than that of {ngrams.size} n-grams")
     table = TokenTable.load(parts["table"]) if "table" in parts else None
+    foreign = ForeignRows.load(parts["foreign"]) if "foreign" in parts else None
     fusion = told["fusion"]
     fused = Fusion(tuple(fusion["weights"]), tuple(fusion["temperatures"]), float(fusion["final"]))
     if not len(members) == len(fused.weights) == len(fused.temperatures):
         raise ValueError("not as many weights as members")
-    return FusedIntents(ngrams, members, classes, fused, rejects=bool(told["rejects"]), table=table)
+    return FusedIntents(ngrams, members, classes, fused, rejects=bool(told["rejects"]), table=table, foreign=foreign)
 
 
 def _of(arrays: Mapping[str, Any], part: str) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from noria.agent.encoding import Encoder
+from noria.agent.encoding import Encoder, files_of
+from noria.agent.heads.foreign import ForeignRows
 from noria.agent.heads.intent import FusedIntents, Lesson, Raw, train
 from noria.agent.heads.remembered import Memory
 from noria.agent.members.tokens import TokenTable
@@ -86,6 +87,7 @@ class Vectors:
         self._rows = encoder.encode(order, "query") if encoder else None
         self._places = {text: i for i, text in enumerate(order)}
         self.sentence_dim = encoder.sentence_dim if encoder else 0
+        self.files = files_of(encoder)
 
     def of(self, texts: Sequence[str]) -> Floats32 | None:
         """(n, dim); None without an encoder."""
@@ -133,21 +135,31 @@ class Course:
             learns_reject=learns_reject,
             vectors=self.vectors.of(texts),
             sentence_dim=self.vectors.sentence_dim,
+            encoder_files=self.vectors.files,
         )
         return train(lesson, self.members, self.recipe, self.table, self.memory)
+
+
+def listened_to(division: Division, vectors: Vectors, recipe: Recipe) -> ForeignRows | None:
+    """The foreign rows as points, where there are enough of them, vectors, and no class of their own."""
+    rows = division.foreign + division.foreign_check
+    found = vectors.of([r.text for r in rows])
+    if found is None or division.learns_reject or len(rows) < recipe.min_oos_rows:
+        return None
+    return ForeignRows.learn(found, recipe.neighbour_reach)
 
 
 def measure(division: Division, course: Course, final: FusedIntents) -> Measured:
     """Figures of every calibration row by a model that did not learn it: the final one, or one fitted for that."""
     number = {intent: i for i, intent in enumerate(course.classes)}
 
-    def of(model: FusedIntents, rows: Iterable[Example]) -> list[Raw]:
-        return [model.measure(r.text, course.vectors.one(r.text)) for r in rows]
+    def of(model: FusedIntents, rows: Iterable[Example], *, own: bool = False) -> list[Raw]:
+        return [model.measure(r.text, course.vectors.one(r.text), own=own) for r in rows]
 
     inside, targets = of(final, division.check), [number[r.intent] for r in division.check]
-    outside = of(final, division.foreign_check)
+    outside = of(final, division.foreign_check, own=True)
     if not division.learns_reject:
-        outside += of(final, division.foreign)
+        outside += of(final, division.foreign, own=True)
     for turn in range(division.rounds):
         rest = [r for r in division.learn if division.folds[r] != turn]
         known = {r.intent for r in rest}
@@ -156,6 +168,7 @@ def measure(division: Division, course: Course, final: FusedIntents) -> Measured
         others = [r for r in division.foreign if division.folds[r] != turn]
         of_known = [p for p in course.passages if p[1] in known]
         model = course.train(rest, others, passages=of_known, learns_reject=division.learns_reject)
+        model = model.with_foreign(final.foreign)
         held = [r for r in division.learn if division.folds[r] == turn and r.intent in known]
         inside += of(model, held)
         targets += [number[r.intent] for r in held]

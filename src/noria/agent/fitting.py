@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from noria.agent.agent import Agent
-from noria.agent.calibration import Course, Division, Measured, Vectors, divide, measure
-from noria.agent.decision import ThresholdDecider, fit_choice
+from noria.agent.calibration import Course, Division, Measured, Vectors, divide, listened_to, measure
 from noria.agent.encoding import Encoder
 from noria.agent.heads.confidence import fit_confidence
 from noria.agent.heads.fusion import fit_fusion
 from noria.agent.heads.intent import FusedIntents, Raw
 from noria.agent.heads.remembered import Memory
-from noria.agent.heads.scope import fit_scope
+from noria.agent.members.finetuning import what_tuning_lacks
 from noria.agent.members.tokens import TokenTable
-from noria.agent.protocols import Floats
+from noria.agent.parts import fit_decider, fit_finder_of, fit_scope_of
+from noria.agent.protocols import Calibration, Floats, Retriever
 from noria.agent.ranking import Citation
 from noria.agent.recipe import Recipe
-from noria.agent.retrieval import ArticleFinder, fit_finder
 from noria.errors import DataError, Problem
 from noria.records import RESERVED_INTENTS, SMALL_TALK, Article, Example
 
@@ -70,11 +69,22 @@ def fit(
     vectors = Vectors(table or encoder, [r.text for r in rows] + [text for text, _ in passages])
     course = Course(tuple(passages), classes, vectors, members, recipe, table, memory)
     model = course.train(division.learn, division.foreign, learns_reject=division.learns_reject)
+    model = model.with_foreign(listened_to(division, vectors, recipe))
     measured = measure(division, course, model)
     model = model.with_fusion(fit_fusion(_by_member(measured.inside), measured.targets))
     facts = _facts(division, measured, len(passages))
-    finder = fit_finder(articles, recipe, encoder=encoder, citations=citations)
-    return _assemble(model, measured, finder, recipe, facts, encoder=encoder, warnings=warnings)
+    finder = fit_finder_of(articles, citations, recipe, encoder)
+    return _assemble(
+        model,
+        measured,
+        finder,
+        recipe,
+        facts,
+        articles=articles,
+        domains=domains_of(division.learn),
+        encoder=encoder,
+        warnings=warnings,
+    )
 
 
 def line_up(recipe: Recipe, encoder: Encoder | None) -> tuple[tuple[str, ...], Encoder | None, tuple[str, ...]]:
@@ -87,10 +97,13 @@ def line_up(recipe: Recipe, encoder: Encoder | None) -> tuple[tuple[str, ...], E
         return ("ngrams", *own), None, (said,)
     if recipe.lineup == "fast":  # near rows would take as long as all the rest
         return ("ngrams", "dense", *own), encoder, ()
-    if recipe.lineup == "accurate":
-        said = "The line-up 'accurate' needs a fine-tuned encoder, which this version cannot make: it is 'default'."
-        return ("ngrams", "dense", "neighbours", *own), encoder, (said,)
-    return ("ngrams", "dense", "neighbours", *own), encoder, ()
+    names = ("ngrams", "dense", "neighbours", *own)
+    if recipe.lineup == "default":
+        return names, encoder, ()
+    lacks = what_tuning_lacks(encoder)
+    if lacks:
+        return names, encoder, (f"The line-up 'accurate' fine-tunes the encoder, but {lacks}; so it is 'default'.",)
+    return ("ngrams", "dense", "neighbours", "tuned", *own), encoder, ()
 
 
 def _by_member(raws: Sequence[Raw]) -> list[Floats]:
@@ -102,18 +115,20 @@ def _by_member(raws: Sequence[Raw]) -> list[Floats]:
 def _assemble(
     model: FusedIntents,
     measured: Measured,
-    finder: ArticleFinder,
+    finder: Retriever,
     recipe: Recipe,
     facts: dict[str, int],
     *,
+    articles: Sequence[Article],
+    domains: Mapping[str, str],
     encoder: Encoder | None,
     warnings: Sequence[str],
 ) -> Agent:
     inside = [model.reading(raw) for raw in measured.inside]
     outside = [model.reading(raw) for raw in measured.outside]
     right = [reading.top == target for reading, target in zip(inside, measured.targets, strict=True)]
-    few = facts["learnt_rows"] < recipe.all_layers_from
-    scope = fit_scope(inside, right, outside, model.evidence_names, recipe, few=few)
+    rows = Calibration(tuple(inside), measured.targets, tuple(outside), model.classes, model.evidence_names, domains)
+    scope = fit_scope_of(rows, right, recipe, few=facts["learnt_rows"] < recipe.all_layers_from)
     every = inside + outside
     confidence = fit_confidence(
         every,
@@ -122,15 +137,13 @@ def _assemble(
         right + [False] * len(outside),
         recipe,
     )
-    of_right = [float(r.probabilities[target]) for r, target in zip(inside, measured.targets, strict=True)]
-    choice = fit_choice(of_right, recipe.clarify_miss)
     return Agent(
         intent_model=model,
         scope=scope,
         confidence=confidence,
-        decider=ThresholdDecider(model.classes, scope.threshold, choice, recipe),
+        decider=fit_decider(rows, scope, confidence, recipe),
         finder=finder,
-        articles=finder.articles,
+        articles=articles,
         recipe=recipe,
         facts=facts,
         encoder=encoder,
@@ -174,6 +187,15 @@ def named(learn: Sequence[Example], up_to: int) -> list[tuple[str, str]]:
     counts = Counter(r.intent for r in learn if r.intent not in RESERVED_INTENTS)
     named = [(" ".join(_NAME_WORDS.findall(intent)).lower(), intent) for intent in sorted(counts)]
     return [(text, intent) for text, intent in named if text and counts[intent] <= up_to]
+
+
+def domains_of(rows: Sequence[Example]) -> dict[str, str]:
+    """The domain of each intent in scope: the one that most of its rows tell, of equals the first by name."""
+    counts: dict[str, Counter[str]] = {}
+    for row in rows:
+        if row.domain and row.intent not in RESERVED_INTENTS:
+            counts.setdefault(row.intent, Counter())[row.domain] += 1
+    return {intent: min(its, key=lambda domain: (-its[domain], domain)) for intent, its in sorted(counts.items())}
 
 
 def _passages(articles: Sequence[Article], intents: set[str]) -> list[tuple[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -37,11 +37,15 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What to do with a text; `choices` are the intents to offer where the decision is to clarify."""
+    """What to do with a text; `choices` are the intents to offer where the decision is to clarify.
+
+    `figures`: further scores that the decision stood on, to be logged with it.
+    """
 
     decision: Decision
     in_scope: bool
     choices: tuple[str, ...] = ()
+    figures: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,7 @@ class TrainingSet:
     `texts`: (n,), and `targets` the class number of each; `len(classes)` stands for "not in scope", and occurs only
     where `learns_reject`. `matrix`: the texts' n-grams as `csr_matrix` takes them, `n_grams` columns. `vectors`: (n,
     dim) by the encoder, None where there is none; their first `sentence_dim` columns are the usual sentence vector.
+    `encoder_files`: of that encoder, where a member of the line-up fine-tunes it.
     """
 
     texts: tuple[str, ...]
@@ -94,6 +99,7 @@ class TrainingSet:
     n_grams: int
     vectors: Floats32 | None = None
     sentence_dim: int = 0
+    encoder_files: Mapping[str, bytes] | None = None
 
 
 class Member(Protocol):
@@ -153,6 +159,33 @@ class ScopeModel(Protocol):
     def stored(self) -> Stored: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Calibration rows, none of which the intent model learnt; what a scope model or a decider is fitted on.
+
+    `inside`: readings of rows in scope and small talk, and `targets` the number of the right class of each. `outside`:
+    readings of out-of-scope and irrelevant rows. `classes`: of the intent model. `evidence_names`: of the readings.
+    `domains`: of each intent whose rows tell one.
+    """
+
+    inside: tuple[Reading, ...]
+    targets: tuple[int, ...]
+    outside: tuple[Reading, ...]
+    classes: tuple[str, ...]
+    evidence_names: tuple[str, ...]
+    domains: Mapping[str, str] = field(default_factory=dict)
+
+
+class ScopeMaker(Protocol):
+    """What makes scope models: their class, by two class methods."""
+
+    def train(self, rows: Calibration, recipe: Recipe) -> ScopeModel: ...
+
+    def load(self, stored: Stored, recipe: Recipe) -> ScopeModel:
+        """The scope model that was stored."""
+        ...
+
+
 class ConfidenceModel(Protocol):
     """The probability that the top intent is right, out-of-scope traffic counted as wrong."""
 
@@ -168,6 +201,16 @@ class Decider(Protocol):
     def thresholds(self) -> Mapping[str, float]: ...
 
     def decide(self, reading: Reading, scope_score: float, confidence: float) -> Decided: ...
+
+
+class DeciderMaker(Protocol):
+    """What makes deciders of other packages: their class, by two class methods; they also have `stored()`."""
+
+    def train(self, rows: Calibration, scope: ScopeModel, confidence: ConfidenceModel, recipe: Recipe) -> Decider: ...
+
+    def load(self, stored: Stored, classes: Sequence[str], recipe: Recipe) -> Decider:
+        """The decider that was stored."""
+        ...
 
 
 class Retriever(Protocol):
@@ -189,4 +232,39 @@ class Retriever(Protocol):
 
     def with_articles(self, articles: Iterable[Article]) -> Retriever:
         """The same over other articles; only what changed is computed anew."""
+        ...
+
+
+class RetrieverMaker(Protocol):
+    """What makes retrievers of other packages: their class, by two class methods; they also have `stored()`.
+
+    `citations`: `ranking.Citation`, which articles answered earlier questions. `encoder`: `encoding.Encoder`, or None.
+    """
+
+    def train(
+        self, articles: Sequence[Article], citations: Sequence[Any], recipe: Recipe, encoder: Any | None
+    ) -> Retriever: ...
+
+    def load(self, stored: Stored, articles: Sequence[Article], recipe: Recipe, encoder: Any | None) -> Retriever:
+        """The retriever that was stored, over the articles it was stored with."""
+        ...
+
+
+class ArticleRanker(Protocol):
+    """Scores candidate articles by their features; see `ranking.FEATURES`. One of another package has `stored()`."""
+
+    def scores(self, features: Floats) -> Floats:
+        """(candidates,) for (candidates, features): the higher, the better; a row's score hangs on that row alone."""
+        ...
+
+
+class RankerMaker(Protocol):
+    """What makes rankers of other packages: their class, by two class methods."""
+
+    def train(self, taught: Sequence[tuple[Floats, Floats]], recipe: Recipe) -> ArticleRanker:
+        """From questions: features of the candidates, and the share of its citations that each has; may be none."""
+        ...
+
+    def load(self, stored: Stored, recipe: Recipe) -> ArticleRanker:
+        """The ranker that was stored."""
         ...

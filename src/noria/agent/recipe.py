@@ -18,8 +18,11 @@ class Recipe:
 
     `lineup`: which members have an opinion on the intent. `ngrams`: n-grams alone; `fast`: with a table of word
     vectors distilled from the encoder; `default`: with the encoder's vectors; `accurate`: with a fine-tuned encoder
-    too. Without an encoder every line-up is `ngrams`. `member`: one more member, of an installed package (its entry
-    point `member.NAME` in the group `noria.components`).
+    too (torch is needed to train it, not to serve; it takes minutes to hours, so train it by night). Without an encoder
+    every line-up is `ngrams`.
+
+    Parts of installed packages, by their entry point `SLOT.NAME` in the group `noria.components`; "" = ours: `member`
+    (one more opinion on the intent), `scope`, `decision`, `retriever`, `ranker` (of our retriever).
 
     Features: `word_max_n` longest word n-gram; `char_min_n` to `char_max_n` character n-grams inside words; an n-gram
     counts when at least `word_min_df` or `char_min_df` texts have it; `learn_from_articles`: sentences of articles that
@@ -31,7 +34,8 @@ class Recipe:
     Vectors: `layers`: columns that the linear head learns from: those of the `last` layer, of `all`, or (`auto`) of all
     from `all_layers_from` learnt rows on. `dense_c`: smaller = smoother. `neighbour_reach`: cosine distance at which a
     neighbour's vote is worth 1/e; from `all_layers_from` rows on they lie on `neighbour_axes` main axes.
-    `table_axes`: figures of a word in the table of the line-up `fast`.
+    `table_axes`: figures of a word in the table of the line-up `fast`. `tuning_epochs`: times that every row is seen
+    while the encoder of the line-up `accurate` is fine-tuned.
 
     Scope: `min_oos_rows`: from so many out-of-scope and irrelevant rows on they are learnt from. `max_false_rejects`:
     largest share of in-scope queries that the gate may reject, on calibration rows. `gate`: `balance` rejects fewer
@@ -51,6 +55,10 @@ class Recipe:
 
     lineup: Literal["fast", "default", "accurate", "ngrams"] = "default"
     member: str = ""
+    scope: str = ""
+    decision: str = ""
+    retriever: str = ""
+    ranker: str = ""
     seed: int = 0
     word_max_n: int = 2
     char_min_n: int = 2
@@ -67,6 +75,7 @@ class Recipe:
     neighbour_reach: float = 0.05
     neighbour_axes: int = 64
     table_axes: int = 256
+    tuning_epochs: int = 3
     min_oos_rows: int = 20
     max_false_rejects: float = 0.04
     gate: Literal["balance", "false_rejects"] = "balance"
@@ -125,6 +134,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "neighbour_reach": (1e-3, 10),
     "neighbour_axes": (1, 100_000),
     "table_axes": (1, 100_000),
+    "tuning_epochs": (1, 100),
     "min_oos_rows": (1, 1_000_000),
     "max_false_rejects": (0, 0.5),
     "expected_oos_share": (0.001, 0.9),

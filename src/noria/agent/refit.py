@@ -17,7 +17,7 @@ import numpy as np
 from noria.agent.agent import Agent
 from noria.agent.calibration import Vectors, digest
 from noria.agent.decision import ThresholdDecider
-from noria.agent.fitting import named
+from noria.agent.fitting import domains_of, named
 from noria.agent.heads.intent import FusedIntents, Lesson, training_set
 from noria.agent.members.warm import Change, Warm
 from noria.errors import DataError, Problem, UsageError
@@ -40,7 +40,8 @@ def refit(agent: Agent, examples: Sequence[Example], changed: Sequence[Example])
         DataError: nothing to learn. UsageError: the agent has a member of another package, which must be fitted anew.
     """
     model = agent.intent_model
-    if not isinstance(model, FusedIntents) or not all(isinstance(m, Warm) for m in model.members.values()):
+    warm = isinstance(model, FusedIntents) and all(isinstance(m, Warm) for m in model.members.values())
+    if not isinstance(model, FusedIntents) or not warm or agent.recipe.decision:
         raise UsageError("an agent with parts of other packages cannot learn a few rows at once: fit it anew.")
     new = {r.id: r for r in sorted(changed, key=lambda r: (r.id, r.text)) if r.intent not in (OOS, IRRELEVANT)}
     if not new:
@@ -52,12 +53,14 @@ def refit(agent: Agent, examples: Sequence[Example], changed: Sequence[Example])
     touched = {r.intent for r in new.values()} | {r.intent for r in ours if r.id in new}
     fused = _learnt(model, agent, _sample(old, touched) + list(new.values()), list(new.values()), touched, len(old))
     facts = dict(agent.facts) | {"warm_started_rows": agent.facts.get("warm_started_rows", 0) + len(new)}
-    thresholds = agent.decider.thresholds
+    thresholds, domains = agent.decider.thresholds, getattr(agent.decider, "domains", None)
+    if domains is not None:
+        domains = replace(domains, of={**domains_of(list(new.values())), **domains.of})
     return Agent(
         intent_model=fused,
         scope=agent.scope,
         confidence=agent.confidence,
-        decider=ThresholdDecider(fused.classes, thresholds["scope"], thresholds["choice"], agent.recipe),
+        decider=ThresholdDecider(fused.classes, thresholds["scope"], thresholds["choice"], agent.recipe, domains),
         finder=agent.finder,
         articles=agent.articles,
         recipe=agent.recipe,
@@ -88,7 +91,9 @@ def _learnt(
         weight=known / max(1, len(model.classes)),
     )
     members = {name: member.warm(change, recipe) for name, member in model.members.items() if isinstance(member, Warm)}
-    return FusedIntents(grown, members, classes, model.fusion, rejects=model.rejects, table=model.table)
+    return FusedIntents(
+        grown, members, classes, model.fusion, rejects=model.rejects, table=model.table, foreign=model.foreign
+    )
 
 
 def _sample(old: Sequence[Example], touched: set[str]) -> list[Example]:

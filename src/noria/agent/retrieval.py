@@ -9,8 +9,9 @@ from dataclasses import asdict
 import numpy as np
 from safetensors.numpy import load, save
 
+from noria.agent.components.rankers import own_ranker, packed_ranker, unpacked_ranker
 from noria.agent.encoding import Encoder
-from noria.agent.protocols import Floats32
+from noria.agent.protocols import ArticleRanker, Floats32
 from noria.agent.ranking.lessons import Lessons
 from noria.agent.ranking.ranker import FEATURES, Ranker, Taught, fit_ranker
 from noria.agent.ranking.shelf import Citing, Shelf, texts_of
@@ -24,8 +25,6 @@ FOLDS = 5
 MOST_TAUGHT = 3000
 """Questions that the ranker is fitted on; seven weights need no more."""
 _REMEMBERED_VIEWS = 64
-# Larger than any sum of features: a generic article comes after all others.
-_DEMOTED = 1000.0
 
 TAUGHT_FILE, VECTORS_FILE = "retrieval.json", "retrieval.safetensors"
 FINDER_FILES = (TAUGHT_FILE, VECTORS_FILE)
@@ -62,14 +61,15 @@ class ArticleFinder:
         *,
         encoder: Encoder | None = None,
         citations: Iterable[Citation] = (),
-        ranker: Ranker | None = None,
+        ranker: ArticleRanker | None = None,
         memory: Memory | None = None,
         nearest: MakeNearest = Scan,
         earlier: ArticleFinder | None = None,
     ) -> None:
         self.articles = tuple(sorted(articles, key=lambda a: a.article_id))
         self.citations = tuple(sorted(set(citations), key=_order_of_citation))
-        self.recipe, self.ranker = recipe, ranker or Ranker.untaught(recipe.intent_bonus)
+        self.recipe: Recipe = recipe
+        self.ranker: ArticleRanker = ranker or Ranker.untaught(recipe.intent_bonus)
         if memory is None and encoder is not None:
             memory = Memory(encoder)
         self._nearest = nearest
@@ -105,9 +105,10 @@ class ArticleFinder:
         candidates = view.candidates(text, intents, vector)
         scores = self.ranker.scores(candidates.features)
         if self.recipe.rank_for == "specific":
-            scores -= np.where(view.generic[candidates.at], _DEMOTED, 0.0)
-        order = np.lexsort((view.order[candidates.at], -scores))[:limit]
-        return tuple(Ranked(view.ids[candidates.at[i]], float(scores[i])) for i in order)
+            scores -= view.demoted.take(candidates.at)
+        order = np.lexsort((view.order.take(candidates.at), -scores))[:limit]
+        found = zip(candidates.at.take(order).tolist(), scores.take(order).tolist(), strict=True)
+        return tuple([Ranked(view.ids[place], score) for place, score in found])
 
     def view(self, account: str | None, audience: Collection[str] = ()) -> View:
         """What an account's readers of these groups may see."""
@@ -128,11 +129,13 @@ class ArticleFinder:
         """The same finder taught by other citations; the weights stay."""
         return self._changed(self.articles, citations, self.ranker)
 
-    def with_ranker(self, ranker: Ranker) -> ArticleFinder:
+    def with_ranker(self, ranker: ArticleRanker) -> ArticleFinder:
         """The same finder with other weights."""
         return self._changed(self.articles, self.citations, ranker)
 
-    def _changed(self, articles: Iterable[Article], citations: Iterable[Citation], ranker: Ranker) -> ArticleFinder:
+    def _changed(
+        self, articles: Iterable[Article], citations: Iterable[Citation], ranker: ArticleRanker
+    ) -> ArticleFinder:
         return ArticleFinder(
             articles,
             self.recipe,
@@ -187,7 +190,7 @@ def fit_finder(
     whole = ArticleFinder(articles, recipe, encoder=encoder, citations=citations)
     questions = sorted({c.text for c in whole.citations if c.text.strip()})[:MOST_TAUGHT]
     if len(questions) < FOLDS:
-        return whole
+        return whole.with_ranker(own_ranker((), recipe)) if recipe.ranker else whole
     fold_of = {text: i % FOLDS for i, text in enumerate(questions)}
     taught: list[Taught] = []
     for fold in range(FOLDS):
@@ -199,7 +202,8 @@ def fit_finder(
                 its[c.article_id] = max(its.get(c.article_id, 0.0), c.weight)
         for (text, account), cited in asked.items():
             taught += _taught(other.view(account), text, cited, leave_generic=recipe.rank_for == "specific")
-    return whole.with_ranker(fit_ranker(taught, recipe.intent_bonus))
+    ranker = own_ranker(taught, recipe) if recipe.ranker else fit_ranker(taught, recipe.intent_bonus)
+    return whole.with_ranker(ranker)
 
 
 def pack_finder(finder: ArticleFinder) -> dict[str, bytes]:
@@ -209,11 +213,15 @@ def pack_finder(finder: ArticleFinder) -> dict[str, bytes]:
     if memory is not None:
         texts = (text for article in finder.articles for text in texts_of(article))
         arrays = memory.only((c.text for c in finder.citations), texts).arrays()
-    told = {
+    told: dict[str, object] = {
         "citations": [asdict(c) for c in finder.citations],
         "encoder": None if memory is None else memory.encoder.fingerprint,
-        "weights": dict(zip(FEATURES, finder.ranker.weights, strict=True)),
     }
+    if isinstance(finder.ranker, Ranker):
+        told["weights"] = dict(zip(FEATURES, finder.ranker.weights, strict=True))
+    else:
+        told["ranker"], its = packed_ranker(finder.ranker)
+        arrays |= its
     text = json.dumps(told, ensure_ascii=True, allow_nan=False, sort_keys=True, separators=(",", ":"))
     return {TAUGHT_FILE: text.encode("ascii") + b"\n", VECTORS_FILE: save(arrays)}
 
@@ -235,12 +243,17 @@ def unpack_finder(
     told = json.loads(files[TAUGHT_FILE])
     if told["encoder"] != (None if encoder is None else encoder.fingerprint):
         raise ValueError(f"vectors of the encoder {told['encoder']} do not go with {encoder and encoder.fingerprint}")
+    arrays = load(files[VECTORS_FILE])
+    if recipe.ranker:
+        ranker = unpacked_ranker(told["ranker"], arrays, recipe)
+    else:
+        ranker = Ranker(tuple(float(told["weights"][name]) for name in FEATURES))
     return ArticleFinder(
         articles,
         recipe,
         citations=[Citation(**c) for c in told["citations"]],
-        ranker=Ranker(tuple(float(told["weights"][name]) for name in FEATURES)),
-        memory=None if encoder is None else Memory.of_arrays(encoder, load(files[VECTORS_FILE])),
+        ranker=ranker,
+        memory=None if encoder is None else Memory.of_arrays(encoder, arrays),
     )
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from noria.app.settings import TEMPLATE, Settings, read_settings
+from noria.app.settings import TEMPLATE, Settings, read_settings, with_environment
 from noria.errors import StateError, UsageError
 
 LAYOUT = 1
@@ -38,12 +39,23 @@ class Home:
         return self.path / "experiments"
 
     @property
+    def notebook(self) -> Path:
+        return self.path / "notebooks" / "quality.py"
+
+    @property
     def label_studio(self) -> Path:
         return self.path / "label-studio"
 
     @property
     def journal_url(self) -> str:
         return self.settings.stores.journal or f"sqlite:///{self.path / 'journal.db'}"
+
+    @property
+    def worker_url(self) -> str:
+        """Where the steps of the worker's jobs are kept."""
+        remote = self.settings.stores.journal.startswith("postgresql")
+        here = self.settings.stores.journal if remote else f"sqlite:///{self.path / 'worker.db'}"
+        return self.settings.worker.state or here
 
     @property
     def tracker_url(self) -> str:
@@ -111,4 +123,5 @@ def open_home(path: Path) -> Home:
             f"{path} was made by a newer Noria (layout {layout}, this one knows {LAYOUT}): update Noria to use it."
         )
     toml = path / "noria.toml"
-    return Home(path, read_settings(toml) if toml.is_file() else Settings())
+    settings = read_settings(toml) if toml.is_file() else Settings()
+    return Home(path, with_environment(settings, os.environ))

@@ -9,8 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from noria.records import DAY_MS, FOREVER_MS, Finding, LedgerEntry, Rate
-from noria.stats import wilson
+from noria.records import DAY_MS, FOREVER_MS, DayQuality, Finding, LedgerEntry, Rate
+from noria.stats import Estimate, wilson
 
 if TYPE_CHECKING:
     from noria.loop.replay import ReplayDay, Replayed
@@ -22,10 +22,8 @@ END_DAYS = 14
 
 def performance(stores: Stores, reports: Path, *, generated_ms: int, title: str) -> dict[str, Any]:
     """Quality by day, releases, verdicts, findings, and the last replay where there was one."""
-    from noria.monitor import by_day
-
     journal = stores.journal
-    days = by_day(journal.judged(0, FOREVER_MS), journal.counts_by_day())
+    days = quality_by_day(stores)
     ledger, challenger = journal.ledger(), journal.staging.running()
     return {
         "generated_ms": generated_ms,
@@ -41,6 +39,29 @@ def performance(stores: Stores, reports: Path, *, generated_ms: int, title: str)
         "findings": [_finding(f) for f in journal.findings()],
         "replay": last_replay(reports),
     }
+
+
+def quality_by_day(stores: Stores) -> list[DayQuality]:
+    """Quality of each day, from the windows where they were made; else from every label."""
+    from noria.monitor import by_day, day_of
+    from noria.monitor.windows.keeping import STATE
+    from noria.monitor.windows.reading import series
+
+    journal = stores.journal
+    span = journal.watching.span()
+    if span is None or journal.get_state(STATE) is None:
+        return by_day(journal.judged(0, FOREVER_MS), journal.counts_by_day())
+    found = series(stores, 24, since_ms=span[0] - DAY_MS, until_ms=span[1] + 1)
+    return [
+        DayQuality(day_of(m.start_ms), m.predictions, m.labels, {n: _counted(e) for n, e in m.metrics.items()})
+        for m in found
+    ]
+
+
+def _counted(e: Estimate) -> Rate:
+    """An estimate as counts of labels that weigh equally, so that days can be added up."""
+    n = min(e.n, max(1, round(e.n_effective))) if e.n else 0
+    return Rate(e.value, e.low, e.high, round(e.value * n) if n else 0, n)
 
 
 def replay_view(replayed: Replayed, changes: Sequence[Change], start_ms: int) -> dict[str, Any]:

@@ -192,6 +192,8 @@ def _turn_and_report(
         replayed = turn_many(
             open_house(home, stores), rows, policy, progress=lambda day: bar.update(task, advance=1, description=day)
         )
+    if (watch := open_house(home, stores).watch) is not None:
+        watch(rows[-1].time_ms)
     part = replay_view(replayed, policy.changes, start_ms)
     part["summary"]["seconds"] = round(time.monotonic() - started, 1)
     if others:

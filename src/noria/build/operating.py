@@ -72,8 +72,10 @@ class Tuned:
         """The same agent with exactly these thresholds; what was not found stays as it is.
 
         Raises:
-            UsageError: its scope model has no threshold that can be set.
+            UsageError: its scope model or its decision has no threshold that can be set.
         """
+        if agent.recipe.decision:
+            raise UsageError(f"the decision {agent.recipe.decision!r} of another package has no thresholds to be set.")
         limits = {name: p.threshold for name, p in self.points.items() if isinstance(p, OperatingPoint)}
         scope = agent.scope
         if "scope" in limits:
@@ -87,7 +89,9 @@ class Tuned:
             intent_model=agent.intent_model,
             scope=scope,
             confidence=agent.confidence,
-            decider=ThresholdDecider(agent.intent_model.classes, scope.threshold, choice, recipe),
+            decider=ThresholdDecider(
+                agent.intent_model.classes, scope.threshold, choice, recipe, getattr(agent.decider, "domains", None)
+            ),
             finder=agent.finder,
             articles=agent.articles,
             recipe=recipe,

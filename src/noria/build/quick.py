@@ -30,6 +30,7 @@ def learn(
     time_ms: int,
     code: Mapping[str, str],
     clock: Callable[[], float],
+    notes: Mapping[str, str] | None = None,
 ) -> Candidate:
     """A candidate that knows the changed rows too, by a warm start (see `noria.agent.refit`).
 
@@ -45,6 +46,7 @@ def learn(
         time_ms: when.
         code: facts on the code.
         clock: seconds, for the training time.
+        notes: further tags of the run, by which it is found.
 
     Raises:
         DataError: no row can be learnt at once. UsageError: the agent has parts that must be fitted anew.
@@ -56,4 +58,4 @@ def learn(
     data = (examples_at, base.articles, float(len(learnable(changed))))
     scores = score_rows(wiser, [r for r in rows if r.split == "val"])
     facts = {**code, "warm_start_of": base.tag}
-    return keep(stores, wiser, data, scores, seconds=seconds, time_ms=time_ms, code=facts)
+    return keep(stores, wiser, data, scores, seconds=seconds, time_ms=time_ms, code=facts, notes=notes)

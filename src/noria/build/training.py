@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from noria.agent import Agent, Recipe, fit, pack
 from noria.agent.encoding import Encoder
+from noria.build.citations import citations_of, latest_citations
 from noria.build.evaluation import score_rows
 from noria.errors import DataError, Problem
 from noria.records import Candidate, DataVersion, Example
@@ -29,8 +30,11 @@ def train(
     experiment: str = "agent",
     clock: Callable[[], float],
     encoder: Encoder | None = None,
+    notes: Mapping[str, str] | None = None,
 ) -> tuple[Candidate, Agent]:
     """Trains on a version of an examples table, pins the data, keeps the bundle and tracks the run.
+
+    The ranking of articles learns from the citations table of the same name where there is one (see `citations`).
 
     Args:
         stores: lake, blobs and tracker.
@@ -42,6 +46,7 @@ def train(
         experiment: the tracker's experiment.
         clock: seconds, for the training time.
         encoder: what makes vectors of texts; None = n-grams alone, of which the agent's `warnings` tell.
+        notes: further tags of the run, by which it is found.
 
     Raises:
         NotFound: no such table. UsageError: no such version. DataError: the examples cannot train an agent.
@@ -50,12 +55,25 @@ def train(
     examples_at, articles_at = lake.resolve("examples", examples_ref), _articles(stores, examples_ref, articles_ref)
     _, rows = lake.examples(examples_at.name, examples_at.version)
     articles = lake.articles(articles_at.name, articles_at.version)[1] if articles_at else []
+    cited_at = latest_citations(stores, examples_at.name) if articles_at else None
     started = clock()
-    agent = fit(rows, articles, recipe, encoder)
+    agent = fit(rows, articles, recipe, encoder, citations_of(stores, cited_at))
     seconds = clock() - started
     data = (examples_at, articles_at, float(sum(r.split != "test" for r in rows)))
     scores = score_rows(agent, [r for r in rows if r.split == "val"])
-    return keep(stores, agent, data, scores, seconds=seconds, time_ms=time_ms, code=code, experiment=experiment), agent
+    kept = keep(
+        stores,
+        agent,
+        data,
+        scores,
+        seconds=seconds,
+        time_ms=time_ms,
+        code=code,
+        experiment=experiment,
+        notes=notes,
+        cited=cited_at,
+    )
+    return kept, agent
 
 
 def keep(
@@ -68,6 +86,8 @@ def keep(
     time_ms: int,
     code: Mapping[str, str],
     experiment: str = "agent",
+    notes: Mapping[str, str] | None = None,
+    cited: DataVersion | None = None,
 ) -> Candidate:
     """Pins the data of an agent, keeps its bundle, tracks the run: it becomes a candidate.
 
@@ -80,6 +100,8 @@ def keep(
         time_ms: when.
         code: facts on the code, tracked with the run.
         experiment: the tracker's experiment.
+        notes: further tags of the run, by which it is found.
+        cited: the version of the citations that it learnt from.
     """
     lake, recipe, (examples_at, articles_at, learnt) = stores.lake, agent.recipe, trained_on
     files = pack(agent)
@@ -93,8 +115,14 @@ def keep(
     data: list[tuple[str, DataVersion, str]] = [("train", examples_at, f"examples/{examples_at.name}")]
     if articles_at:
         data.append(("articles", articles_at, f"articles/{articles_at.name}"))
+    if cited:
+        data.append(("citations", cited, f"{cited.kind}/{cited.name}"))
     for _, version, _ in data:
         lake.pin(version, f"experiment {tag}")
+
+    def candidate(run_id: str) -> Candidate:
+        return Candidate(tag, run_id, sha256, examples_at, articles_at, recipe.to_dict(), metrics, time_ms)
+
     run_id = stores.tracker.record(
         experiment=experiment,
         tag=tag,
@@ -109,19 +137,10 @@ def keep(
             "environment.json": json.dumps(environment_facts(), sort_keys=True, indent=1).encode() + b"\n",
         },
         time_ms=time_ms,
+        notes=notes,
+        candidate=candidate,
     )
-    candidate = Candidate(
-        tag=tag,
-        run_id=run_id,
-        bundle_sha256=sha256,
-        examples=examples_at,
-        articles=articles_at,
-        recipe=recipe.to_dict(),
-        metrics=metrics,
-        created_ms=time_ms,
-    )
-    stores.tracker.put_candidate(candidate)
-    return candidate
+    return candidate(run_id)
 
 
 def extend_examples(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -145,12 +145,16 @@ def send(
     Each budget is a bucket that fills by so many a day, so that turning the loop more often asks no more of people;
     what coins drew beyond it is taken off the next draw. The window stays open while the bucket or the window is empty,
     hence no prediction is left without a chance.
+
+    Asked again for the same `time_ms`, after it was interrupted, it draws nothing new: the tasks of that time go onto
+    the desk once more, which takes each only once.
     """
     state = stores.journal.get_state(_STATE) or {}
+    if state.get("filled_ms") == time_ms and "counts" in state:
+        desk.push([t for t in stores.journal.tasks(0, until_ms) if t.created_ms == time_ms])
+        return Receipt("label.send", state["counts"], warnings=tuple(state["warnings"]))
     since_ms, filled_ms = int(state.get("until_ms", 0)), int(state.get("filled_ms", time_ms))
-    days = (time_ms - filled_ms) / DAY_MS
-    tokens = _filled(state.get("tokens"), policy.daily_budget * (1 - policy.explore_share), days, policy)
-    spare = _filled(state.get("explore_tokens"), policy.daily_budget * policy.explore_share, days, policy)
+    tokens, spare = _buckets(state, policy, (time_ms - filled_ms) / DAY_MS)
     predictions = stores.journal.predictions(since_ms, until_ms)
     tasks: list[LabelTask] = []
     picked: list[LabelTask] = []
@@ -159,23 +163,35 @@ def send(
         waiting = _waiting(stores, predictions, policy, scope=scope, since_ms=since_ms, time_ms=time_ms)
         tasks = draw(waiting, tokens / policy.answers_a_task, policy)
         picked = explore(waiting, int(spare / policy.answers_a_task), tasks, policy)
-        # the journal first: a label that comes back must find its task, whichever desk it was made on
-        stores.journal.add_tasks([*tasks, *picked])
-        desk.push([*tasks, *picked])
         tokens -= sum(task.annotators for task in tasks)
         spare -= sum(task.annotators for task in picked)
         since_ms = until_ms
     elif predictions:
         warnings = (f"today's label budget is spent; {len(predictions)} predictions wait for the next draw.",)
-    kept = {"until_ms": since_ms, "tokens": tokens, "explore_tokens": spare, "filled_ms": time_ms}
-    stores.journal.set_state(_STATE, kept)
     counts = {
         "predictions": len(predictions),
         "tasks": len(tasks),
         "explore": len(picked),
         "budget_left": max(0, int(tokens + 1e-9)),
     }
+    kept = {
+        "until_ms": since_ms, "tokens": tokens, "explore_tokens": spare, "filled_ms": time_ms,
+        "counts": counts, "warnings": list(warnings),
+    }  # fmt: skip
+    # the journal first: a label that comes back must find its task, whichever desk it was made on
+    stores.journal.add_tasks([*tasks, *picked], (_STATE, kept))
+    desk.push([*tasks, *picked])
     return Receipt("label.send", counts, warnings=warnings)
+
+
+def outlook(stores: Stores, policy: SamplingPolicy, *, until_ms: int, time_ms: int) -> tuple[int, float]:
+    """How many predictions wait to be drawn from, and about how many tasks a draw now would make of them."""
+    state = stores.journal.get_state(_STATE) or {}
+    waiting = len(stores.journal.predictions(int(state.get("until_ms", 0)), until_ms))
+    tokens, spare = _buckets(state, policy, (time_ms - int(state.get("filled_ms", time_ms))) / DAY_MS)
+    if tokens < 1:
+        return waiting, 0.0
+    return waiting, min(float(waiting), (tokens + max(0.0, spare)) / policy.answers_a_task)
 
 
 def _waiting(
@@ -193,6 +209,12 @@ def _waiting(
     expectation: Expectation = learn(stores.journal.judged(past_ms, time_ms), thumb, policy.min_fit)
     right, in_scope = expectation.of(predictions, thumb)
     return Waiting(predictions, right, in_scope, thumb, policy.seed + since_ms // 1000, scope, time_ms)
+
+
+def _buckets(state: Mapping[str, Any], policy: SamplingPolicy, days: float) -> tuple[float, float]:
+    """What people may be asked now, for estimates and to explore."""
+    estimate = _filled(state.get("tokens"), policy.daily_budget * (1 - policy.explore_share), days, policy)
+    return estimate, _filled(state.get("explore_tokens"), policy.daily_budget * policy.explore_share, days, policy)
 
 
 def _filled(tokens: float | None, daily: float, days: float, policy: SamplingPolicy) -> float:

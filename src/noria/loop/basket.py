@@ -13,6 +13,7 @@ from noria.records import RESERVED_INTENTS, DataVersion, Example, Judged
 from noria.release.contract import words_of
 from noria.release.rollout import basket_name
 from noria.stores.lake.care.baskets import grow_basket
+from noria.stores.lake.lake import FROZEN
 
 if TYPE_CHECKING:
     from noria.stores import Stores
@@ -50,7 +51,10 @@ def grow(stores: Stores, examples: DataVersion, judged: Sequence[Judged], *, tim
     except NotFound:
         return 0
     new = _new(rows, held, judged, intents)
-    if new:
+    if not new:
+        # after a crash between the rows and their pin
+        stores.lake.pin(stores.lake.resolve("examples", name), FROZEN)
+    else:
         why = f"accepted into scope: {', '.join(sorted({row.intent for row in new}))}"
         grow_basket(stores.lake, name, new, source=examples, why=why, time_ms=time_ms)
     return len(new)

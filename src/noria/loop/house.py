@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,12 +11,16 @@ from noria.agent.bundle import Encoders
 from noria.agent.encoding import Encoder
 from noria.label import SamplingPolicy, SettlingPolicy
 from noria.monitor import AlarmPolicy
-from noria.records import Verdict
+from noria.monitor.alerting import AlertPolicy
+from noria.monitor.explain import ExplainPolicy
+from noria.monitor.windows.policy import WindowPolicy
+from noria.records import Receipt, Verdict
 from noria.release import GatePolicy, consider
 from noria.release.staging import StagePolicy
 from noria.update import BacklogPolicy, DiscoveryPolicy, TriagePolicy, UpdatePolicy
 
 if TYPE_CHECKING:
+    from noria.ports.alert_channel import AlertChannel
     from noria.ports.label_desk import LabelDesk
     from noria.stores import Stores
 
@@ -29,6 +33,9 @@ class LoopPolicy:
     sampling: SamplingPolicy = field(default_factory=SamplingPolicy)
     settling: SettlingPolicy = field(default_factory=SettlingPolicy)
     alarm: AlarmPolicy = field(default_factory=AlarmPolicy)
+    windows: WindowPolicy = field(default_factory=WindowPolicy)
+    explain: ExplainPolicy = field(default_factory=ExplainPolicy)
+    alert: AlertPolicy = field(default_factory=AlertPolicy)
     gate: GatePolicy = field(default_factory=GatePolicy)
     stages: StagePolicy = field(default_factory=StagePolicy)
     update: UpdatePolicy = field(default_factory=UpdatePolicy)
@@ -52,7 +59,8 @@ class House:
     `clock`: seconds, for receipts and training times only. `code`: facts on the code. `encoders`: gives the encoder of
     a spec, for agents that need one. `encoder`: the one to train with, or None and why there is none; `topic_encoder`:
     the one that says which queries are alike, whatever the agent is trained with. `judge`: what gives the verdict on a
-    candidate.
+    candidate. `watch`: brings windows, explanations and alerts up to the present (UTC milliseconds) once findings are
+    stored; None = nobody looks on. `channels`: who is told of alerts; `address`: of the pages, for links, "" = unknown.
     """
 
     stores: Stores
@@ -64,3 +72,6 @@ class House:
     encoder: Callable[[], tuple[Encoder | None, str]] = no_encoder
     topic_encoder: Callable[[], tuple[Encoder | None, str]] = no_encoder
     judge: Judge = consider
+    watch: Callable[[int], Receipt] | None = None
+    channels: Sequence[AlertChannel] = ()
+    address: str = ""

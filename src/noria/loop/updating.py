@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from noria import label, update
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from noria.stores import Stores
 
 ACCEPTED = "update.accepted"
+BACKLOG = "update.backlog"
+"""Where the backlog is kept as it stood last."""
 _MOST_RETRIED = 2000
 
 
@@ -51,7 +53,7 @@ def plan_turn(house: House, live: Release, judged: Sequence[Judged], *, now_ms: 
         learnt=learnt_labels(rows),
         scope=scope_of(stores, live.candidate),
         accepted=list(state.get("intents", ())),
-        findings=[f for f in stores.journal.findings() if f.raised_ms > live.since_ms],
+        findings=[f for f in stores.journal.findings() if f.stream == "labels" and f.raised_ms > live.since_ms],
         policy=house.policy.update,
         taught=taught(stores, rows),
         full_due=full_fit_due(house, live, now_ms=now_ms),
@@ -68,10 +70,13 @@ def accept_intent(stores: Stores, intent: str) -> list[str]:
 
 def look_for_topics(house: House, live: Release, *, now_ms: int) -> Receipt | None:
     """Looks for topics where it is time to; None where it is not."""
+    return _find(house, live, now_ms)[1] if topics_due(house, now_ms=now_ms) else None
+
+
+def topics_due(house: House, *, now_ms: int) -> bool:
+    """Whether it is time to look for topics."""
     looked = (house.stores.journal.get_state(TOPICS) or {}).get("looked_ms")
-    if looked is not None and now_ms - looked < house.policy.discovery.topic_every_days * DAY_MS:
-        return None
-    return _find(house, live, now_ms)[1]
+    return looked is None or now_ms - looked >= house.policy.discovery.topic_every_days * DAY_MS
 
 
 def find_now(house: House, live: Release, *, now_ms: int) -> list[Topic]:
@@ -92,7 +97,7 @@ def triage(house: House, judged: Sequence[Judged]) -> list[Triage]:
     stores, policy = house.stores, house.policy.triage
     live = stores.journal.current_release()
     since_ms = live.since_ms if live else 0
-    recent = [f for f in stores.journal.findings() if f.raised_ms > since_ms]
+    recent = [f for f in stores.journal.findings() if f.stream == "labels" and f.raised_ms > since_ms]
     return [of_finding(f, judged, policy, _retried(house, f, judged)) for f in recent]
 
 
@@ -107,7 +112,9 @@ def open_backlog(house: House, judged: Sequence[Judged], *, now_ms: int) -> list
     week = Week(latest, len(queries) - latest, right / sum(weights) if weights else 0.5)
     items = backlog(known_topics(stores), judged, triage(house, judged), week, now_ms=now_ms, policy=policy)
     releases = stores.journal.releases()
-    return [*items, *outcomes(stores.journal.get_state(DECIDED) or {}, judged, releases)]
+    items += outcomes(stores.journal.get_state(DECIDED) or {}, judged, releases)
+    stores.journal.set_state(BACKLOG, {"time_ms": now_ms, "items": [asdict(item) for item in items]})
+    return items
 
 
 def _retried(house: House, finding: Finding, judged: Sequence[Judged]) -> Retried | None:

@@ -82,10 +82,15 @@ class UnknownOutcome(OutsideError):
 
 
 class Refused(OutsideError):
-    """The desk understood and said no: the same call will be refused again."""
+    """The desk understood and said no: the same call will be refused again. `faults`: fields and codes, no content."""
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, faults: str = "") -> None:
+        self.faults = faults
         super().__init__(message, retry_helps=False)
+
+
+class NotAllowed(Refused):
+    """The desk takes nothing from us (its address, our key or its rights): until somebody sets it right."""
 
 
 class Later(OutsideError):
@@ -108,11 +113,16 @@ class HelpDesk(Protocol):
         """
         ...
 
+    def since(self, time_ms: int) -> str:
+        """A cursor with which `pull` gives what changed since a time: of tickets, conversations and ratings."""
+        ...
+
     def create(self, ticket: NewTicket) -> str:
         """Makes a ticket and returns its id.
 
         Raises:
-            UnknownOutcome: it may exist. Refused: it does not and will not. Later: it does not; wait.
+            UnknownOutcome: it may exist. Refused: it does not and will not. NotAllowed: none will, until the key is
+                right. Later: it does not; wait. Nothing else.
         """
         ...
 

@@ -3,6 +3,7 @@
 from noria.records.data import (
     DAY_MS,
     FOREVER_MS,
+    HOUR_MS,
     IRRELEVANT,
     NO_ARTICLE,
     OOS,
@@ -19,6 +20,7 @@ from noria.records.data import (
 )
 from noria.records.decisions import (
     Candidate,
+    ChangeShape,
     Check,
     DayQuality,
     Finding,
@@ -28,6 +30,7 @@ from noria.records.decisions import (
     Rate,
     Receipt,
     Release,
+    Stream,
     TurnReceipt,
     Verdict,
     VerdictKind,
@@ -71,6 +74,7 @@ __all__ = [
     "DECISIONS",
     "FEEDBACK_KINDS",
     "FOREVER_MS",
+    "HOUR_MS",
     "IRRELEVANT",
     "NO_ARTICLE",
     "OOS",
@@ -87,6 +91,7 @@ __all__ = [
     "BacklogKind",
     "Candidate",
     "Cause",
+    "ChangeShape",
     "Check",
     "DataVersion",
     "DayQuality",
@@ -112,6 +117,7 @@ __all__ = [
     "Settled",
     "SettledStatus",
     "Split",
+    "Stream",
     "StreamRow",
     "Topic",
     "TopicStatus",

@@ -7,6 +7,8 @@ from typing import Literal
 
 DAY_MS = 86_400_000
 """Milliseconds of a day."""
+HOUR_MS = 3_600_000
+"""Milliseconds of an hour."""
 FOREVER_MS = 2**62
 """A time after every other: the open end of a span."""
 

@@ -11,6 +11,8 @@ from noria.records.work import BacklogItem
 
 VerdictKind = Literal["promote", "hold", "refuse"]
 LedgerKind = Literal["release", "hold", "refuse", "rollback"]
+Stream = Literal["labels", "confidence", "decisions", "text", "embeddings"]
+ChangeShape = Literal["sudden", "gradual", "either"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,15 @@ class DayQuality:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """An alarm on a metric: when it was raised, between which days the change began, and how large it is."""
+    """An alarm: when it was raised, between which times the change began (95 %), and how large it is.
+
+    before, after: the metric on either side, one mix of queries. stream: what raised it; only `labels` are evidence on
+    quality, the others are a reason to look. slice: whose queries, "account=acme"; "" = all. shape, ramp_ms: at once or
+    over how long. *_queries: queries of the slice asked before each of the three times. others: times at which further
+    changes began. located_ms: up to when labels and queries were used to place it; provisional: it will be placed again
+    with what comes later. agrees: whether a second method places a change inside the interval, None where there is too
+    little to say. per_year: false alarms a year that its detector may raise.
+    """
 
     finding_id: str
     metric: str
@@ -109,6 +119,18 @@ class Finding:
     before: float
     after: float
     sentence: str
+    stream: Stream = "labels"
+    slice: str = ""
+    shape: ChangeShape = "either"
+    ramp_ms: int = 0
+    inception_queries: int = 0
+    inception_low_queries: int = 0
+    inception_high_queries: int = 0
+    others: tuple[int, ...] = ()
+    located_ms: int = 0
+    provisional: bool = True
+    agrees: bool | None = None
+    per_year: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,16 @@ from noria.records.data import RESERVED_INTENTS, SMALL_TALK, Example, Relevance
 
 Decision = Literal["answer", "clarify", "handoff"]
 DECISIONS: tuple[Decision, ...] = ("answer", "clarify", "handoff")
-FeedbackKind = Literal["helpful", "not_helpful", "article_opened", "rephrased", "ticket_created", "agent_replied"]
+FeedbackKind = Literal[
+    "helpful", "not_helpful", "article_opened", "rephrased", "ticket_created", "agent_replied", "ticket_resolved",
+    "ticket_reopened", "ticket_rated",
+]  # fmt: skip
 FEEDBACK_KINDS: tuple[FeedbackKind, ...] = (
-    "helpful", "not_helpful", "article_opened", "rephrased", "ticket_created", "agent_replied",
+    "helpful", "not_helpful", "article_opened", "rephrased", "ticket_created", "agent_replied", "ticket_resolved",
+    "ticket_reopened", "ticket_rated",
 )  # fmt: skip
+DESK_KINDS = frozenset(kind for kind in FEEDBACK_KINDS if kind.startswith(("ticket_", "agent_")))
+"""What only a help desk says."""
 Purpose = Literal["estimate", "explore"]
 PURPOSES: tuple[Purpose, ...] = ("estimate", "explore")
 SettledStatus = Literal["settled", "adjudicate", "open"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from noria.records import Check, Example
@@ -28,30 +29,39 @@ class Rivals:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Labelled queries with what everybody made of them."""
+    """Labelled queries with what everybody made of them; `stands_for` more pairs where most are known to be ties."""
 
     rows: tuple[Example, ...]
     candidate: Sequence[bool]
     rivals: Rivals
+    stands_for: int | None = None
 
     def flags(self) -> tuple[Sequence[bool], Sequence[bool], Sequence[bool]]:
         return self.candidate, self.rivals.champion, self.rivals.anchor
 
     def pairs(self, other: Sequence[bool], places: Sequence[int] | None = None) -> Pairs:
         """Counts against another, on all rows or on some."""
-        chosen = range(len(self.rows)) if places is None else places
-        return pairs_of([other[i] for i in chosen], [self.candidate[i] for i in chosen])
+        if places is not None:
+            return pairs_of([other[i] for i in places], [self.candidate[i] for i in places])
+        whole = pairs_of(other, self.candidate)
+        return whole if self.stands_for is None else replace(whole, n=self.stands_for)
+
+    def labels(self, pairs: int) -> int:
+        """How many labels tell of so many pairs."""
+        return pairs if self.stands_for is None else math.ceil(pairs * len(self.rows) / self.stands_for)
 
 
-def judge_fresh(sample: Sample, policy: GatePolicy) -> tuple[list[Check], dict[str, Any]]:
+def judge_fresh(sample: Sample, policy: GatePolicy, apart: Sample | None = None) -> tuple[list[Check], dict[str, Any]]:
     """The checks on fresh labels (all traffic first) and what the ledger keeps of them.
 
+    With labels from where the answers differ (`apart`) these speak for all traffic, the others for its slices only.
     Below `min_fresh` labels, or where so few could not rule the margin out even without a single disagreement, they do
     not decide (with `require_fresh`: hold), but for one thing: scoring lower than the champion is refused.
     """
-    n, stand = len(sample.rows), sample.rivals.standing
+    whole, stand = apart or sample, sample.rivals.standing
+    n = whole.stands_for or len(sample.rows)
     state = stand.gate(policy.alpha, policy.cycles)
-    champion = sample.pairs(sample.rivals.champion)
+    champion = whole.pairs(whole.rivals.champion)
     record = _record(state, stand, sample)
     enough = pairs_needed(0, 0, 0, margin=policy.fresh_margin, level=state.level) or 1
     if n < policy.min_fresh:
@@ -62,8 +72,8 @@ def judge_fresh(sample: Sample, policy: GatePolicy) -> tuple[list[Check], dict[s
         sentence = f"Fresh labels: {n} of {policy.min_fresh} needed, so they were not asked."
         return [Check(NAME, True, sentence, {"n": n})], record
     if n < enough:
-        return [_short(champion, enough - n, policy)], record
-    lines, best = _lines(sample, champion, policy)
+        return [_short(champion, whole.labels(enough - n), policy)], record
+    lines, best = _lines(sample, whole, policy)
     verdict = decide(state, "", lines[0], lines[1:])
     record |= {
         "alpha_cycle": verdict.after.spent - state.spent,
@@ -74,7 +84,7 @@ def judge_fresh(sample: Sample, policy: GatePolicy) -> tuple[list[Check], dict[s
         ],
     }  # fmt: skip
     checks = [
-        _check(line, said, stand, best[line.name], verdict.level)
+        _check(line, said, stand, best[line.name], verdict.level, whole if line.name == ALL else sample)
         for line, said in zip(lines, verdict.lines, strict=True)
     ]
     return checks, record
@@ -114,10 +124,11 @@ def _short(champion: Pairs, lacking: int, policy: GatePolicy) -> Check:
     return Check(NAME, True, f"{bound}, so they could only have refused.", figures)
 
 
-def _lines(sample: Sample, champion: Pairs, policy: GatePolicy) -> tuple[list[Line], dict[str, str]]:
+def _lines(sample: Sample, whole: Sample, policy: GatePolicy) -> tuple[list[Line], dict[str, str]]:
     """All traffic and every slice with enough labels; and the best release of each."""
     rivals = sample.rivals
-    lines = [Line(ALL, sample.pairs(rivals.anchor), policy.fresh_margin, champion)]
+    champion = whole.pairs(whole.rivals.champion)
+    lines = [Line(ALL, whole.pairs(whole.rivals.anchor), policy.fresh_margin, champion)]
     best = {ALL: ""}
     for name, places in slices_of(sample.rows, policy.protected).items():
         if len(places) < policy.min_slice:
@@ -136,8 +147,11 @@ def _lines(sample: Sample, champion: Pairs, policy: GatePolicy) -> tuple[list[Li
     return lines, best
 
 
-def _check(line: Line, said: LineVerdict, stand: Standing, best: str, level: float) -> Check:
+def _check(line: Line, said: LineVerdict, stand: Standing, best: str, level: float, sample: Sample) -> Check:
     title = "Fresh labels" if line.name == ALL else titled(line.name)
+    if sample.stands_for is not None:
+        title = f"{len(sample.rows)} labels from where answers differ, which tell of all traffic"
+        said = replace(said, lacking=sample.labels(said.lacking))
     sentence = line_sentence(title, line, said, anchor=stand.anchor or "the champion", best=best, level=level)
     against = line.champion or line.anchor
     figures = {"n": line.anchor.n, "difference": against.difference, "champion_only": against.b,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from noria.agent import Agent
@@ -31,6 +31,14 @@ class Field:
     best: Mapping[str, Agent] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Differing:
+    """Labelled queries on which the agents answer differently, and of how many queries of all traffic they tell."""
+
+    rows: Sequence[Example]
+    stands_for: int
+
+
 def judge(
     candidate: Agent,
     champion: Agent | None,
@@ -40,6 +48,7 @@ def judge(
     *,
     contract: Contract | None = None,
     against: Field | None = None,
+    differing: Differing | None = None,
 ) -> Verdict:
     """The verdict on a candidate: against the champion on the frozen basket, against the anchor on fresh labels.
 
@@ -51,6 +60,7 @@ def judge(
         policy: limits.
         contract: what the data contract found.
         against: anchor and standing of the gate.
+        differing: labels from where the answers differ; they speak for all traffic in place of the fresh ones.
 
     Returns:
         `refuse` when a check failed, `hold` when evidence lacks, else `promote`; with the basket scores of both, and in
@@ -76,7 +86,10 @@ def judge(
     known = _known_intents(basket, champion_right, candidate_right, champion.intents, policy)
     worn = _basket_slices(basket, champion_right, candidate_right, policy)
     sample = _sample(candidate, champion, fresh, against or Field())
-    fresh_checks, gate = judge_fresh(sample, policy)
+    apart = _sample(candidate, champion, differing.rows, against or Field()) if differing else None
+    if apart is not None and differing is not None:
+        apart = replace(apart, stands_for=differing.stands_for)
+    fresh_checks, gate = judge_fresh(sample, policy, apart)
     checks = [loads, main, *known, *fresh_checks[:1], *worn, *fresh_checks[1:]]
     kind, deciding = _decide(checks, main)
     gate["moves_anchor"] = kind == "promote" and gate["moves_anchor"]
@@ -84,6 +97,9 @@ def judge(
         "basket": _rows(ids, candidate_right, champion_right),
         "fresh": _rows([r.origin.removeprefix("label:") or r.id for r in sample.rows], *sample.flags()),
     }
+    if apart is not None:
+        gate["apart"] = {"labels": len(apart.rows), "pairs": apart.stands_for}
+        pairs["apart"] = _rows([r.origin.removeprefix("label:") or r.id for r in apart.rows], *apart.flags())
     evidence = {"gate": gate, "pairs": pairs}
     return Verdict(kind, deciding.sentence, (*done, *checks), score, _share(champion_right), evidence)
 

@@ -22,6 +22,8 @@ class GatePolicy:
     min_fresh: labelled production queries below which the latest window is not asked at all. fresh_days: how far back
         it goes. require_fresh: hold until the latest labels have spoken, also where there are too few to be asked.
         fresh_once: a label judges one candidate only.
+    compare_labels: tasks that a turn draws for a candidate that is held, from queries that it answers unlike champion
+        or anchor; 0 = none. compare_days: how long the loop waits for them before the next candidate.
     protected: what slices are watched by, of "account", "domain" and "intent". min_slice: labels (and basket rows)
         below which a slice is not asked. slice_margin: the loss of a slice against the anchor that must be ruled out;
         `margins` by the slice's name ("account acme") instead. slice_cap: its largest loss against its best ever.
@@ -35,6 +37,8 @@ class GatePolicy:
     fresh_days: int = 28
     require_fresh: bool = False
     fresh_once: bool = False
+    compare_labels: int = 0
+    compare_days: int = 7
     protected: Sequence[str] = ()
     min_slice: int = 100
     slice_margin: float = 0.1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -195,9 +195,12 @@ def _check_outcomes(entry: LedgerEntry, pairs: Mapping[str, list[list[Any]]]) ->
             raise _wrong(entry, f"its {name} of {claimed:.4f} is not the share of its outcomes")
     for line in (facts.get("gate") or {}).get("lines", ()):
         if line["slice"] == ALL:
-            flags = [[bool(row[column]) for row in fresh] for column in (1, 2, 3)]
+            apart = facts["gate"].get("apart")
+            rows = pairs["apart"] if apart else fresh
+            flags = [[bool(row[column]) for row in rows] for column in (1, 2, 3)]
             for other, name in ((flags[1], "champion"), (flags[2], "anchor")):
-                if Pairs(**line[name]) != pairs_of(other, flags[0]):
+                counted = pairs_of(other, flags[0])
+                if Pairs(**line[name]) != (replace(counted, n=apart["pairs"]) if apart else counted):
                     raise _wrong(entry, f"its counts against the {name} are not those of its outcomes")
     return len(basket) + len(fresh)
 

@@ -12,7 +12,7 @@ from noria.errors import DataError, NotFound, Problem, StateError, UsageError
 from noria.records import Candidate, Example, LedgerEntry, LedgerKind, Release, Verdict
 from noria.release.certificate import CERTIFICATE, PAIRS, as_json, certificate, evidence
 from noria.release.contract import data_contract
-from noria.release.gate import Field, judge
+from noria.release.gate import Differing, Field, judge
 from noria.release.policy import GatePolicy
 from noria.release.proof import judged_before
 from noria.release.standing import standing
@@ -56,6 +56,7 @@ def consider(
     *,
     time_ms: int,
     encoders: Encoders | None = None,
+    differing: Differing | None = None,
 ) -> Verdict:
     """Holds a candidate against champion and anchor and writes a refusal or a hold to the ledger.
 
@@ -66,6 +67,7 @@ def consider(
         policy: the gate's limits.
         time_ms: when.
         encoders: gives the encoder of a spec, for agents that need one.
+        differing: labels from where the candidate answers unlike champion or anchor (see `release.apart`).
 
     Returns:
         The verdict; a promotion is written by `roll_out`.
@@ -81,7 +83,9 @@ def consider(
     )
     champion, against = _opponents(stores, live, entries, policy, encoders)
     agent = load_agent(stores, candidate, encoders)
-    verdict = judge(agent, champion, basket, contract.fresh, policy, contract=contract, against=against)
+    verdict = judge(
+        agent, champion, basket, contract.fresh, policy, contract=contract, against=against, differing=differing
+    )
     verdict = _with_proof(stores, verdict, candidate, policy)
     if verdict.kind != "promote":
         _record(stores, candidate, verdict, kind=verdict.kind, release=None, time_ms=time_ms)

@@ -1,4 +1,4 @@
-"""Gets an answer out of an agent in time, or a hand-over that says what was missing."""
+"""Gets an answer out of an agent in time, or what is left without the part that failed or was late."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
 from contextlib import suppress
 
+from noria.agent.agent import handed_over
 from noria.records import Answer
 
 THREADS = 2
@@ -35,13 +36,23 @@ class Answering:
         try:
             return make()
         except Exception as error:  # noqa: BLE001 - a user gets a person, whatever fails in the agent; the journal says what
-            return _without(f"agent: {type(error).__name__}: {error}"[:500])
+            return handed_over(f"agent: {type(error).__name__}: {error}"[:500])
 
-    def soon(self, make: Callable[[], Answer]) -> Future[Answer]:
-        """An answer made in another thread; a hand-over when it is late."""
+    def soon(self, make: Callable[[], Answer], otherwise: Callable[[str], Answer] = handed_over) -> Future[Answer]:
+        """An answer made in another thread; when it is late, what is made `otherwise`, at once, of what is missing."""
         first: Future[Answer] = Future()
+        missing = f"agent: late, over {self._limit_ms} ms"
+
+        def give_up() -> None:
+            if first.done():
+                return
+            try:
+                _settle(first, otherwise(missing))
+            except Exception:  # noqa: BLE001 - as in `now`
+                _settle(first, handed_over(missing))
+
         self._pool.submit(lambda: _settle(first, self.now(make)))
-        self._watch.add(lambda: _settle(first, _without(f"agent: late, over {self._limit_ms} ms")))
+        self._watch.add(give_up)
         return first
 
     def run(self, make: Callable[[], Answer]) -> Future[Answer]:
@@ -96,9 +107,3 @@ def _settle(future: Future[Answer], answer: Answer) -> None:
     """Gives the answer unless another was given."""
     with suppress(InvalidStateError):
         future.set_result(answer)
-
-
-def _without(what: str) -> Answer:
-    return Answer(
-        decision="handoff", intent="", intent_confidence=0.0, scope_score=0.0, in_scope=False, missing=(what,)
-    )

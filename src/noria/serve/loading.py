@@ -32,7 +32,7 @@ class Live:
 
     def answer(self, text: str, account: str, groups: tuple[str, ...]) -> Answer:
         """The agent's answer to a reader of an account."""
-        return self.agent.answer(text, account, groups)
+        return self.agent.answer(text, account, groups, spare=True)
 
 
 def load(stores: Stores, release: Release, encoders: Encoders | None) -> Live:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
@@ -20,6 +20,7 @@ from noria.serve.challenger import Beside, Canary
 from noria.serve.loading import Live, load
 from noria.serve.sessions import Follower
 from noria.stores.journal import GroupCommit
+from noria.stores.journal.group_commit import Outcome
 
 if TYPE_CHECKING:
     from noria.stores import Stores
@@ -75,6 +76,7 @@ class Service:
         self._sessions: OrderedDict[tuple[str, str], None] = OrderedDict()
         self.beside = Beside(stores, clock, encoders, limit_ms=limit_ms)
         self._live: Live | None = None
+        self._articles: tuple[Article, ...] | None = None
         self._swap = threading.Lock()
         self.refresh()
 
@@ -118,9 +120,13 @@ class Service:
         def make() -> Answer:
             return live.answer(query.text, query.account, asked.groups)
 
+        def make_at_once(missing: str) -> Answer:
+            return live.agent.answer_without_encoder(query.text, missing)
+
         def log(answer: Answer) -> Future[Prediction]:
             latency_ms = 1000 * (self._clock() - started)
-            kept = replace(query, text=self._kept(query.account, query.text))
+            text = self._kept(query.account, query.text)
+            kept = query if text is query.text else replace(query, text=text)
             bare = replace(answer, missing=()) if answer.missing else answer
             made = Prediction(prediction_id, kept, bare, live.release, latency_ms, answer.missing)
             if asked.choice is None:
@@ -130,7 +136,7 @@ class Service:
         if asked.choice is not None:
             return _and_then(self._chosen(live, query, asked, asked.choice), log)
         if live.agent.encoder is not None or live.answering is not None:
-            return _and_then((live.answering or self._answering).soon(make), log)
+            return _and_then((live.answering or self._answering).soon(make, make_at_once), log)
         return log(self._answering.now(make))
 
     def feedback(self, event: Feedback, account: str | None = None, session: str | None = None) -> Future[bool]:
@@ -180,9 +186,16 @@ class Service:
             current = self._stores.journal.current_release()
             newer = current is not None and (self._live is None or self._live.release != current.release)
             if current is not None and newer:
-                self._live = load(self._stores, current, self._encoders)
+                self._live = self._stocked(load(self._stores, current, self._encoders))
             self.beside.refresh(self._live)
             return newer
+
+    def stock(self, articles: Sequence[Article]) -> None:
+        """Answers with these articles from now on, this release and the next ones; may take a while."""
+        with self._swap:
+            self._articles = tuple(articles)
+            if self._live is not None:
+                self._live = self._stocked(self._live)
 
     def close(self) -> None:
         """Commits what waits, then stops."""
@@ -190,6 +203,9 @@ class Service:
         self._answering.close()
         self._follower.close()
         self._commit.close()
+
+    def _stocked(self, live: Live) -> Live:
+        return live if self._articles is None else replace(live, agent=live.agent.with_articles(self._articles))
 
     def _kept(self, account: str | None, text: str) -> str:
         """The text as it may be kept; where nobody says whose it is, without personal data."""
@@ -214,16 +230,15 @@ class Service:
                 self._commit.submit(session)
         logged: Future[Prediction] = Future()
 
-        def done(source: Future[bool]) -> None:
-            error = source.exception()
-            if error is None:
-                logged.set_result(prediction)
-                if asked.in_session:
-                    self._follower.turned(query.account, query.session)
-            else:
-                self._settle_again(logged, prediction, error)
+        def done(outcome: Outcome) -> None:
+            if isinstance(outcome, BaseException):
+                self._settle_again(logged, prediction, outcome)
+                return
+            logged.set_result(prediction)
+            if asked.in_session:
+                self._follower.turned(prediction)
 
-        self._commit.submit(prediction).add_done_callback(done)
+        self._commit.submit_then(prediction, done)
         return logged
 
     def _settle_again(self, logged: Future[Prediction], made: Prediction, error: BaseException) -> None:
@@ -250,12 +265,7 @@ class Service:
                 raise UsageError(f"the choice belongs to no prediction of this session: {prediction_id!r}.")
             if intent not in first.answer.choices:
                 raise UsageError(f"{intent!r} was not offered; choose one of {', '.join(first.answer.choices)}.")
-            shown = live.agent.recipe.articles_shown
-            found = live.agent.finder.find(first.query.text, query.account, {intent: 1.0}, shown, audience=asked.groups)
-            return replace(
-                first.answer, decision="answer", intent=intent, intent_confidence=1.0, in_scope=True, articles=found,
-                choices=(), scores={**first.answer.scores, "chosen": 1.0},
-            )  # fmt: skip
+            return live.agent.answer_choice(first.answer, intent, first.query.text, query.account, asked.groups)
 
         return self._answering.run(make)
 

@@ -6,7 +6,8 @@ import fcntl
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cached_property
@@ -52,6 +53,7 @@ class Tracker:
         artifacts: Mapping[str, bytes],
         time_ms: int,
         notes: Mapping[str, str] | None = None,
+        candidate: Callable[[str], Candidate] | None = None,
     ) -> str:
         """Records a finished run; it is found by its tag only once all of it is kept.
 
@@ -64,6 +66,7 @@ class Tracker:
             artifacts: plain file name → content.
             time_ms: UTC milliseconds, start and end of the run.
             notes: further tags of the run, by which MLflow finds it too.
+            candidate: run id → the run's candidate, kept with it (see `put_candidate`).
 
         Returns:
             MLflow's run id.
@@ -83,6 +86,10 @@ class Tracker:
             run = self._client.create_run(self._experiment_id(experiment), start_time=time_ms, run_name=tag)
             run_id = str(run.info.run_id)
             try:
+                if candidate is not None:
+                    content = _content(candidate(run_id))
+                    write_file(self._path(run_id, _CANDIDATE), content)
+                    tags["noria.candidate"] = hashlib.sha256(content).hexdigest()
                 for name, content in artifacts.items():
                     write_file(self._path(run_id, name), content)
                 self._client.log_inputs(run_id, datasets=dataset_inputs(data))
@@ -100,7 +107,7 @@ class Tracker:
             NotFound: there is no run of that tag.
             UsageError: the run has another id, or holds another candidate.
         """
-        content = json.dumps(asdict(candidate), sort_keys=True, indent=1).encode() + b"\n"
+        content = _content(candidate)
         sha256 = hashlib.sha256(content).hexdigest()
         with translated(self._uri), self._lock("record"):
             run = self._find(candidate.tag)
@@ -126,6 +133,15 @@ class Tracker:
                 known = [r.data.tags["noria.tag"] for r in self._with("noria.candidate")]
                 raise NotFound("candidate", tag, known, "'noria train' makes one.")
             return self._candidate_of(run)
+
+    def noted(self, key: str, value: str) -> Candidate | None:
+        """The candidate whose run has a note of that value (letters, digits, `.`, `_`, `-`, `:`); None without one."""
+        if not re.fullmatch(r"[\w.:-]{1,200}", value, re.ASCII):
+            return None
+        with translated(self._uri):
+            found = self._search(f"tags.`{key}` = '{value}'", list(self._experiments().values()))
+            runs = [run for run in found if "noria.candidate" in run.data.tags]
+            return self._candidate_of(runs[0]) if runs else None
 
     def candidates(self) -> list[Candidate]:
         """All candidates, newest first."""
@@ -267,6 +283,10 @@ class Tracker:
         with (self._root / f".{name}.lock").open("a") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
+
+
+def _content(candidate: Candidate) -> bytes:
+    return json.dumps(asdict(candidate), sort_keys=True, indent=1).encode() + b"\n"
 
 
 def _candidate(values: Mapping[str, Any]) -> Candidate:

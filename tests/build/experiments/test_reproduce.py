@@ -19,6 +19,7 @@ from noria.build.experiments.manifest import read_manifest
 from noria.build.experiments.reproduce import Copy, reproduce
 from noria.errors import NotFound, StateError, UsageError
 from noria.records import Example
+from noria.stores.lake.care.erasures import erasure_note
 
 pytestmark = pytest.mark.slow
 
@@ -86,6 +87,22 @@ def test_a_changed_row_is_named_as_the_cause(home):
     assert copy.comparison.cause == "data"
     assert "first in data" in copy.told()
     assert "desk@1 of 110 rows" in copy.told()
+
+
+def test_a_run_on_data_of_which_a_person_was_erased_says_so(home):
+    """Not merely that files are gone: why they are."""
+    stores = wiring.open_stores(home)
+    version, rows = stores.lake.examples("desk")
+    note = erasure_note(1, [version], version)
+    stores.lake.write_examples("desk", rows[1:], mode="replace", note=note, time_ms=86_400_000)
+    DeltaTable(home.lake / "examples" / "desk").vacuum(
+        retention_hours=0, enforce_retention_duration=False, dry_run=False
+    )
+    stores.close()
+    copy = again(home)
+    assert not copy.identical
+    assert f"desk@{version.version} is gone" in copy.told()
+    assert "held data of a requester who was erased on 1970-01-02" in copy.told()
 
 
 def test_a_changed_seed_is_named_as_the_cause(home):

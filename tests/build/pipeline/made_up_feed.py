@@ -66,9 +66,9 @@ class Desk:
         yield Page(newer, cursor=top)
 
 
-def runs(folder: Path, upto: int, times: int) -> None:
+def runs(folder: Path, upto: int, times: int, first: int = 0) -> None:
     """Several runs over a desk that grows and changes; for processes that are killed or run beside another."""
     made_up = feed()
     for n in range(times):
-        desk = {f"t{i}": ticket(i, 1 + n % 28, n % 3) for i in range(upto * (n + 1))}
+        desk = {f"t{i}": ticket(i, 1 + (first + n) % 28, (first + n) % 3) for i in range(upto * (n + 1))}
         run_feed(Lake(folder), made_up, Desk(desk), time_ms=n)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-import random
-import signal
-import time
+import subprocess
+import sys
 
 import pytest
 from tests.build.pipeline.made_up_feed import Desk, feed, runs, source, ticket, write
+from tests.conftest import ROOT
 
 from noria.build import run_feed
 from noria.build.pipeline import publishing, run
@@ -153,18 +153,43 @@ def consistent(lake, n_rows):
     assert [v.sha256 for v in (healed.clean, healed.quarantine)] == [v.sha256 for v in (again.clean, again.quarantine)]
 
 
-def test_a_kill_at_any_moment_loses_and_doubles_nothing(tmp_path):
-    spawn = multiprocessing.get_context("forkserver")
-    spawn.set_forkserver_preload(["tests.build.pipeline.made_up_feed", "noria.build", "noria.stores.lake"])
-    draw = random.Random(5)
-    for _ in range(12):
-        child = spawn.Process(target=runs, args=(tmp_path, 30, 5))
-        child.start()
-        time.sleep(draw.uniform(0.05, 0.6))
-        os.kill(child.pid, signal.SIGKILL)
-        child.join()
-    runs(tmp_path, 30, 5)
-    consistent(Lake(tmp_path), 150)
+# One process loads the libraries; each round is a fork of it that is killed after a random time.
+NURSERY = """
+import os, random, signal, sys, time
+import pyarrow.compute, pyarrow.parquet
+from tests.build.pipeline.made_up_feed import runs
+from noria.build.cleaning.language import languages
+from noria.stores.lake import Lake
+from noria.stores.lake.care import vacuum
+
+languages(["the model is loaded once, before the forks"], 5)
+folder, rounds, draw = sys.argv[1], int(sys.argv[2]), random.Random(5)
+began = time.monotonic()
+for round_ in range(rounds):
+    child = os.fork()
+    if not child:
+        if round_ % 4 == 3:
+            vacuum(Lake(folder), now_ms=time.time_ns() // 1_000_000 + 1, keep_hours=0, dry_run=False)
+        runs(folder, 20, 6, first=round_)
+        os._exit(0)
+    if round_ == 0:
+        os.waitpid(child, 0)
+        longest = time.monotonic() - began
+        continue
+    time.sleep(draw.uniform(0.01, min(0.6, 0.6 * longest)))
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+"""
+
+
+@pytest.mark.slow
+def test_a_hundred_kills_at_any_moment_lose_and_double_nothing(tmp_path):
+    """Also where a vacuum took the files of the last published versions after a run had died over them."""
+    environ = os.environ | {"PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", NURSERY, str(tmp_path), "101"], check=True, env=environ)
+    assert latest(Lake(tmp_path), "tickets")[0].version > 5, "the kills came too early to prove anything"
+    runs(tmp_path, 20, 6)
+    consistent(Lake(tmp_path), 120)
 
 
 def test_two_runs_at_once_end_in_one_consistent_table(tmp_path):

@@ -9,6 +9,7 @@ import pytest
 
 from noria.errors import UsageError
 from noria.stats.detection import QualityWatch, bands
+from noria.stats.detection.stratified import Tally
 
 RATES = np.array([0.97, 0.85, 0.6])
 
@@ -36,8 +37,8 @@ def test_another_labelling_policy_raises_no_alarm_and_one_stratum_would():
         watch = learnt(rng)
         blind = QualityWatch().learn("all", stream(rng, 3000, [1 / 3] * 3)[1])
         strata, y = stream(rng, 3000, [0.1, 0.2, 0.7])
-        stratified += watch.run(strata, y, run_length=10_000)[1] is not None
-        plain += blind.run(["all"] * len(y), y, run_length=10_000)[1] is not None
+        stratified += watch.run(strata, y, spend=1e-4)[1] is not None
+        plain += blind.run(["all"] * len(y), y, spend=1e-4)[1] is not None
     assert plain == 20
     assert stratified <= 6  # 60,000 labels at a run length of 10,000
 
@@ -47,7 +48,7 @@ def test_a_drop_in_every_stratum_is_found():
     for seed in range(20):
         rng = np.random.default_rng(100 + seed)
         strata, y = stream(rng, 1000, [1 / 3] * 3, drop=0.1)
-        assert learnt(rng).run(strata, y, run_length=10_000)[1] is not None
+        assert learnt(rng).run(strata, y, spend=1e-4)[1] is not None
 
 
 def test_known_rates_keep_the_run_length():
@@ -56,7 +57,7 @@ def test_known_rates_keep_the_run_length():
     for seed in range(200):
         rng = np.random.default_rng(seed)
         watch = QualityWatch(floors={f"band {b}": float(r) for b, r in enumerate(RATES)})
-        alarm = watch.run(*stream(rng, 4000, [0.2, 0.5, 0.3]), run_length=100)[1]
+        alarm = watch.run(*stream(rng, 4000, [0.2, 0.5, 0.3]), spend=0.01)[1]
         runs.append(4000 if alarm is None else alarm + 1)
     assert np.mean(runs) >= 100
 
@@ -69,10 +70,10 @@ def test_a_restart_forgets_nothing(cut):
     strata, y = stream(rng, 500, [0.5, 0.3, 0.2])
     strata = ["new" if i % 7 == 0 else name for i, name in enumerate(strata)]
     weight = rng.choice([0.2, 0.5, 1.0], 500)
-    whole, _ = watch.run(strata, y, weight, run_length=1e12)
-    first, _ = watch.run(strata[:cut], y[:cut], weight[:cut], run_length=1e12)
+    whole, _ = watch.run(strata, y, weight, spend=1e-12)
+    first, _ = watch.run(strata[:cut], y[:cut], weight[:cut], spend=1e-12)
     again = QualityWatch.from_json(json.loads(json.dumps(first.to_json())))
-    assert again.run(strata[cut:], y[cut:], weight[cut:], run_length=1e12)[0] == whole
+    assert again.run(strata[cut:], y[cut:], weight[cut:], spend=1e-12)[0] == whole
 
 
 def test_weights_within_a_stratum_are_respected():
@@ -84,25 +85,43 @@ def test_weights_within_a_stratum_are_respected():
         hard = rng.random(3000) < 5 / 6  # half of the traffic
         y = (rng.random(3000) < np.where(hard, 0.65, 0.95)).astype(float)
         weight = np.where(hard, 0.2, 1.0)
-        seen["weighted"] += watch.run(["all"] * 3000, y, weight, run_length=10_000)[1] is not None
-        seen["blind"] += watch.run(["all"] * 3000, y, run_length=10_000)[1] is not None
+        seen["weighted"] += watch.run(["all"] * 3000, y, weight, spend=1e-4)[1] is not None
+        seen["blind"] += watch.run(["all"] * 3000, y, spend=1e-4)[1] is not None
     assert seen["blind"] == 10
     assert seen["weighted"] <= 3
 
 
 def test_a_stratum_without_a_reference_learns_first():
     """Only failures in a new stratum: they become its reference, nothing is held against it before."""
-    watch, alarm = QualityWatch(min_labels=30).run(["new"] * 29, [0.0] * 29, run_length=10)
+    watch, alarm = QualityWatch(min_labels=30).run(["new"] * 29, [0.0] * 29, spend=0.1)
     assert alarm is None
     assert watch.labels == 0
     assert watch.reference["new"].weight == 29
 
 
 def test_what_was_reached_once_stays_acceptable():
-    """After a new beginning the old rate is a floor."""
-    watch = QualityWatch().learn("a", [1.0, 1.0, 1.0, 0.0] * 100)
-    assert watch.anew().acceptable("a") == watch.acceptable("a")
-    assert watch.anew().learn("a", [0.0] * 400).acceptable("a") == watch.acceptable("a")
+    """A release that reached less raises nothing; one that reached more does, less two standard errors."""
+    watch = QualityWatch(floors={"a": 0.8})
+    assert watch.raised({"a": Tally(100, 400, 400)}).acceptable("a") == 0.8
+    better = watch.raised({"a": Tally(360, 400, 400)}).acceptable("a")
+    assert 0.85 < better < 0.9
+    assert watch.raised({"a": Tally(9, 9, 9)}).acceptable("a") == 0.8
+
+
+def test_what_is_spent_by_time_keeps_the_budget_however_many_labels_come():
+    """0.02 false alarms a day, few labels on some days and many on others: at the acceptable rate, no more alarms."""
+    alarms = days = 0
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        watch, n = QualityWatch(floors={"a": 0.8}), rng.choice([1, 5, 60], 150)
+        first = np.cumsum(n) - n
+        spend = np.zeros(int(n.sum()))
+        spend[first] = 0.02
+        y = (rng.random(len(spend)) < 0.8).astype(float)
+        alarm = watch.run(["a"] * len(y), y, spend=spend)[1]
+        alarms += alarm is not None
+        days += 150 if alarm is None else int(np.searchsorted(first, alarm, side="right"))
+    assert alarms <= 0.02 * days
 
 
 def test_few_labels_get_fewer_bands():
@@ -116,6 +135,6 @@ def test_few_labels_get_fewer_bands():
 
 def test_what_cannot_be_taken_is_refused():
     with pytest.raises(UsageError, match="strata"):
-        QualityWatch().run(["a"], [1, 1], run_length=10)
-    with pytest.raises(UsageError, match="run length"):
-        QualityWatch().run(["a"], [1], run_length=1)
+        QualityWatch().run(["a"], [1, 1], spend=0.1)
+    with pytest.raises(UsageError, match="spent"):
+        QualityWatch().run(["a"], [1], spend=1)

@@ -1,7 +1,7 @@
 """Sentence encoders: texts in, vectors out. Pure; the bytes of models are brought by `stores` and `connect`."""
 
 from noria.agent.encoding.cached import CachedEncoder
-from noria.agent.encoding.encoder import Encoder, Kind, clean, fingerprint_of
+from noria.agent.encoding.encoder import Encoder, Kind, clean, files_of, fingerprint_of
 from noria.agent.encoding.graph import BUILD, Bert, build_onnx
 from noria.agent.encoding.onnx_encoder import MOST_TOKENS, EncoderSettings, OnnxEncoder
 
@@ -16,5 +16,6 @@ __all__ = [
     "OnnxEncoder",
     "build_onnx",
     "clean",
+    "files_of",
     "fingerprint_of",
 ]

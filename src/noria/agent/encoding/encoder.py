@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from noria.agent.protocols import Floats32
 
@@ -43,6 +43,17 @@ class Encoder(Protocol):
             OutsideError: the encoder runs elsewhere and does not answer.
         """
         ...
+
+
+@runtime_checkable
+class _Packed(Protocol):
+    def parts(self) -> Mapping[str, bytes]: ...
+
+
+def files_of(encoder: object) -> Mapping[str, bytes] | None:
+    """The files of an encoder (or of the one behind a memory) that gives them away; None of any other."""
+    inner = getattr(encoder, "inner", encoder)
+    return inner.parts() if isinstance(inner, _Packed) else None
 
 
 def fingerprint_of(files: Mapping[str, bytes], facts: Mapping[str, object]) -> str:

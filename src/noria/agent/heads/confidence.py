@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 
@@ -15,24 +16,32 @@ from noria.agent.recipe import Recipe
 
 @dataclass(frozen=True, slots=True)
 class CalibratedConfidence:
-    """A ConfidenceModel: logistic on (log-odds of the top intent, scope score).
+    """A ConfidenceModel: the chance to be in scope, times the chance to be right if so.
 
-    Calibration within in-scope queries alone is wrong by as much as the share of out-of-scope traffic; so out-of-scope
-    rows stand for their expected share here. Where there were none, the confidence is that of an in-scope query.
+    `inside`: log-odds of "in scope" by (log-odds of the top intent, scope score), in traffic of which out-of-scope rows
+    hold their expected share; None where there were none, and then the confidence is that of an in-scope query.
+    `right`: log-odds of "right" by the log-odds of the top intent, among in-scope rows. Calibration within in-scope
+    queries alone is wrong by as much as the share of out-of-scope traffic.
     """
 
-    linear: Linear
+    inside: Linear | None
+    right: Linear
 
     def stored(self) -> Stored:
-        return Stored({"intercept": self.linear.intercept, "coefficients": list(self.linear.coefficients)})
+        return Stored({"inside": None if self.inside is None else self.inside.told(), "right": self.right.told()})
 
     @classmethod
     def load(cls, stored: Stored) -> CalibratedConfidence:
         """The one that was stored."""
-        return cls(linear_of(stored.figures))
+        told = cast("Mapping[str, Any]", stored.figures)
+        inside = told["inside"]
+        return cls(None if inside is None else linear_of(inside), linear_of(told["right"]))
 
     def confidence(self, reading: Reading, scope_score: float) -> float:
-        return 0.0 if reading.blank else sigmoid(self.linear((reading.logit, scope_score)))
+        if reading.blank:
+            return 0.0
+        chance = sigmoid(self.right((reading.logit,)))
+        return chance if self.inside is None else chance * sigmoid(self.inside((reading.logit, scope_score)))
 
 
 def fit_confidence(
@@ -45,12 +54,16 @@ def fit_confidence(
     """The confidence from calibration rows.
 
     Args:
-        readings: of all rows, in scope or not.
+        readings: of all rows, in scope or not; at least one in scope.
         scope_scores: theirs.
         inside: whether each is in scope (or small talk).
         right: whether the top intent is right; never where not inside.
         recipe: the expected share of out-of-scope traffic.
     """
     figures = np.array([(r.logit, s) for r, s in zip(readings, scope_scores, strict=True)], np.float64)
-    weights = share_weights(np.array(inside, np.float64), recipe.expected_oos_share)
-    return CalibratedConfidence(fit_logistic(figures, np.array(right, np.float64), weights))
+    ours, hits = np.array(inside, bool), np.array(right, np.float64)
+    of_right = fit_logistic(figures[ours, :1], hits[ours], np.ones(int(ours.sum())))
+    if ours.all():
+        return CalibratedConfidence(None, of_right)
+    truth = ours.astype(np.float64)
+    return CalibratedConfidence(fit_logistic(figures, truth, share_weights(truth, recipe.expected_oos_share)), of_right)

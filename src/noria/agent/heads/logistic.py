@@ -22,6 +22,10 @@ class Linear:
     def __call__(self, figures: Sequence[float]) -> float:
         return self.intercept + sum(c * x for c, x in zip(self.coefficients, figures, strict=True))
 
+    def told(self) -> dict[str, object]:
+        """As a mapping of its fields, for `linear_of`."""
+        return {"intercept": self.intercept, "coefficients": list(self.coefficients)}
+
 
 def linear_of(told: Mapping[str, Any]) -> Linear:
     """The one that was told as a mapping of its fields."""

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import math
 import re
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from noria.agent.protocols import Floats, Floats32, Ints
 from noria.agent.recipe import Recipe
@@ -21,7 +24,10 @@ from noria.agent.recipe import Recipe
 MAX_CHARACTERS = 20_000
 """What stands further back in a text is not read, so that one text cannot hold up the others."""
 
+_REMEMBERED_WORDS, _LONGEST_REMEMBERED = 20_000, 40
+"""Words whose character n-grams are kept in memory, since people use few words again and again (some 10 MiB)."""
 _WORD = re.compile(r"\w+")
+_DAMPED = 1 + np.log(np.maximum(np.arange(256, dtype=np.float64), 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,8 @@ class Ngrams:
         self._lengths = range(recipe.char_min_n, recipe.char_max_n + 1)
         # what a word n-gram would weigh that was never seen
         self._unseen = math.log(1 + texts) + 1
+        self._remembered: dict[str, Ints] = {}
+        self._own = threading.local()  # of each thread: a place for each n-gram in characters
 
     @classmethod
     def learn(cls, texts: Sequence[str], recipe: Recipe) -> Ngrams:
@@ -108,7 +116,7 @@ class Ngrams:
 
     def vector(self, text: str) -> Vector:
         """The text's n-grams: `(1 + ln count) · idf`, each block (words, characters) of length 1."""
-        return self._vector(text, self._ids_in)
+        return self._vector(text, self._remembered_ids)
 
     def matrix(self, texts: Iterable[str]) -> tuple[Floats32, Ints, Ints]:
         """The vectors of texts as one sparse matrix: (data, column ids, row starts), as `csr_matrix` takes them."""
@@ -120,23 +128,19 @@ class Ngrams:
             return np.zeros(0, np.float32), np.zeros(0, np.int32), starts
         return np.concatenate([v.weights for v in vectors]), np.concatenate([v.ids for v in vectors]), starts
 
-    def _vector(self, text: str, ids_in: Callable[[str], list[int]]) -> Vector:
+    def _vector(self, text: str, ids_in: Callable[[str], Ints]) -> Vector:
         low = _low(text)
         known_id = self._word_ids.get
-        words: dict[int, int] = {}
-        unseen: set[str] = set()
-        for gram in word_grams(_WORD.findall(low), self._word_max_n):
-            i = known_id(gram)
-            if i is None:
-                unseen.add(gram)
-            else:
-                words[i] = words.get(i, 0) + 1
-        chars = Counter([i for word in low.split() for i in ids_in(word)])
-        word_ids, word_weights = _block(words, self.word_idf)
-        char_ids, char_weights = _block(chars, self.char_idf)
+        grams = word_grams(_WORD.findall(low), self._word_max_n)
+        words: Counter[Any] = Counter(map(known_id, grams))
+        unseen = set(grams).difference(self._word_ids) if words.pop(None, 0) else ()
+        word_ids = np.fromiter(words, np.int32, len(words))
+        word_weights = _weights(word_ids, np.fromiter(words.values(), np.int64, len(words)), self.word_idf)
+        char_ids, often = self._counted([ids_in(word) for word in low.split()])
+        char_weights = _weights(char_ids, often, self.char_idf)
         if words or unseen:
-            seen = float(self.word_idf[word_ids].sum())
-            known, blank = seen / (seen + len(unseen) * self._unseen), not (words or chars)
+            seen = float(np.add.reduce(self.word_idf.take(word_ids)))
+            known, blank = seen / (seen + len(unseen) * self._unseen), not (words or len(char_ids))
         else:
             grams = [gram for word in low.split() for gram in char_grams(word, self._lengths)]
             blank = not grams or any(gram not in self._char_ids for gram in grams)
@@ -148,9 +152,35 @@ class Ngrams:
             blank,
         )
 
-    def _ids_in(self, word: str) -> list[int]:
+    def _counted(self, parts: Sequence[Ints]) -> tuple[Ints, npt.NDArray[np.int64]]:
+        """The different ids of some lists, in the order in which they come, and how often each does."""
+        if not parts:
+            return np.zeros(0, np.int32), np.zeros(0, np.int64)
+        ids = np.concatenate(parts)
+        try:
+            first: Ints = self._own.first
+        except AttributeError:
+            first = self._own.first = np.zeros(len(self.chars), np.int32)
+        places = np.arange(len(ids), dtype=np.int32)
+        first[ids[::-1]] = places[::-1]  # of an id that is there twice the last one written stays: its first place
+        at = first.take(ids)
+        new = (at == places).nonzero()[0]
+        return ids.take(new), np.bincount(at, minlength=len(ids)).take(new)
+
+    def _remembered_ids(self, word: str) -> Ints:
+        found = self._remembered.get(word)
+        if found is None:
+            found = self._ids_in(word)
+            if len(word) <= _LONGEST_REMEMBERED:
+                if len(self._remembered) >= _REMEMBERED_WORDS:
+                    self._remembered = {}
+                self._remembered[word] = found
+        return found
+
+    def _ids_in(self, word: str) -> Ints:
         known_id = self._char_ids.get
-        return [i for gram in char_grams(word, self._lengths) if (i := known_id(gram)) is not None]
+        found = [i for gram in char_grams(word, self._lengths) if (i := known_id(gram)) is not None]
+        return np.array(found, np.int32)
 
 
 def word_grams(tokens: list[str], longest: int) -> list[str]:
@@ -183,8 +213,8 @@ def _weighed(df: Counter[str], least: int, texts: int) -> tuple[list[str], Float
     return grams, np.log((1 + texts) / (1 + counts)) + 1
 
 
-def _block(counts: dict[int, int], idf: Floats) -> tuple[Ints, Floats32]:
-    ids = np.fromiter(counts.keys(), np.int32, len(counts))
-    weights = (1 + np.log(np.fromiter(counts.values(), np.float64, len(counts)))) * idf[ids]
-    length = math.sqrt(float((weights * weights).sum()))
-    return ids, (weights / length if length else weights).astype(np.float32)
+def _weights(ids: Ints, often: npt.NDArray[np.int64], idf: Floats) -> Floats32:
+    few = len(often) == 0 or often.max() < len(_DAMPED)
+    weights = idf.take(ids) * (_DAMPED.take(often) if few else 1 + np.log(often))
+    length = math.sqrt(float(np.add.reduce(weights * weights)))
+    return np.asarray(weights / length if length else weights, np.float32)

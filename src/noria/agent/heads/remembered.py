@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from noria.agent.heads.components import member_maker
+from noria.agent.components import member_maker
 from noria.agent.heads.ngrams import Ngrams
 from noria.agent.protocols import Floats32, Ints, Member, Stored, TrainingSet
 from noria.agent.recipe import Recipe
@@ -27,9 +27,10 @@ READS: dict[str, tuple[str, ...]] = {
     "ngrams": ("class_balance", "seed", "svm_c"),
     "dense": ("all_layers_from", "class_balance", "dense_c", "layers"),
     "neighbours": ("all_layers_from", "neighbour_axes", "neighbour_reach"),
+    "tuned": ("class_balance", "dense_c", "seed", "tuning_epochs"),
 }
 """The settings that each member reads when it is fitted."""
-_USES_MATRIX, _USES_VECTORS = {"ngrams"}, {"dense", "neighbours"}
+_USES_MATRIX, _USES_VECTORS, _USES_TEXTS = {"ngrams"}, {"dense", "neighbours", "tuned"}, {"tuned"}
 
 
 class Memory(Protocol):
@@ -96,8 +97,9 @@ def member_key(name: str, rows: TrainingSet, recipe: Recipe) -> str:
     settings = _settings(recipe, READS[name]) if name in READS else recipe.to_dict()
     facts = [rows.sentence_dim, rows.learns_reject, rows.n_grams if name not in _USES_VECTORS else 0]
     parts: list[object] = [f"member {name}", settings, facts, list(rows.classes), list(rows.targets)]
-    if name not in READS:
+    if name not in READS or name in _USES_TEXTS:
         parts.append(list(rows.texts))
+        parts += [f"{k} {hashlib.sha256(v).hexdigest()}" for k, v in sorted((rows.encoder_files or {}).items())]
     if name not in _USES_VECTORS:
         parts += rows.matrix
     if name not in _USES_MATRIX and rows.vectors is not None:

@@ -3,5 +3,6 @@
 from noria.agent.members.dense import DenseHead
 from noria.agent.members.neighbours import Neighbours
 from noria.agent.members.svm import NgramSvm
+from noria.agent.members.tuned import TunedEncoder
 
-__all__ = ["DenseHead", "Neighbours", "NgramSvm"]
+__all__ = ["DenseHead", "Neighbours", "NgramSvm", "TunedEncoder"]

@@ -45,12 +45,7 @@ class DenseHead:
     def train(cls, rows: TrainingSet, recipe: Recipe) -> DenseHead:
         """The head of rows that hold at least two classes and have vectors."""
         vectors, targets, count = vectors_of(rows), np.array(rows.targets, np.int64), len(rows.classes)
-        features = vectors[:, : columns_of(rows, recipe)]
-        weights = np.zeros((features.shape[1], count + rows.learns_reject), np.float32)
-        bias = np.full(count + rows.learns_reject, ABSENT, np.float32)
-        present, coefficients, intercepts = _solve(features, targets, recipe)
-        weights[:, present] = coefficients.T
-        bias[present] = intercepts
+        weights, bias = regression(rows, vectors[:, : columns_of(rows, recipe)], recipe)
         return cls(weights, bias, centroids_of(vectors[:, : rows.sentence_dim], targets, count), rows.classes)
 
     @classmethod
@@ -63,13 +58,8 @@ class DenseHead:
     def warm(self, change: Change, recipe: Recipe) -> DenseHead:
         """The head from its old weights, held near them, over the rows of the change."""
         rows, count = change.rows, len(change.rows.classes)
-        weights, bias = moved(self.weights, self.bias, change, 0.0)
         vectors, targets = vectors_of(rows), np.array(rows.targets, np.int64)
-        stands_for = change.weight / np.bincount(targets, minlength=count)[targets]
-        features = vectors[:, : len(weights)]
-        weights[:, :count], bias[:count] = _stepped(
-            features, targets, stands_for, weights[:, :count], bias[:count], recipe.dense_c
-        )
+        weights, bias = warmed(self.weights, self.bias, vectors[:, : len(self.weights)], change, recipe)
         centroids = np.zeros((count, self.centroids.shape[1]), np.float32)
         centroids[change.places] = self.centroids
         touched = list(change.touched)
@@ -84,14 +74,41 @@ class DenseHead:
 
     def evidence(self, query: Query, logits: Floats) -> tuple[float, ...]:
         """The free energy of the logits (Liu et al. 2020), and the cosine to the nearest centroid."""
-        inside = logits[: self._count]
-        top = float(inside.max())
         sentence = vector_of(query)[: self.centroids.shape[1]]
         cosines = np.einsum("ij,j->i", self.centroids, sentence)
-        return (top + float(np.log(np.exp(inside - top).sum())), float(cosines.max()))
+        return (energy(logits[: self._count]), float(cosines.max()))
 
     def stored(self) -> Stored:
         return Stored({}, {"weights": self.weights, "bias": self.bias, "centroids": self.centroids})
+
+
+def energy(logits: Floats) -> float:
+    """The free energy of logits, without its sign: the log of their summed exponentials."""
+    top = float(logits.max())
+    return top + float(np.log(np.exp(logits - top).sum()))
+
+
+def regression(rows: TrainingSet, features: Floats32, recipe: Recipe) -> tuple[Floats32, Floats32]:
+    """Weights (columns, classes [+ 1]) and bias of the regression over features (n, columns) of the rows."""
+    count = len(rows.classes) + rows.learns_reject
+    weights, bias = np.zeros((features.shape[1], count), np.float32), np.full(count, ABSENT, np.float32)
+    present, coefficients, intercepts = _solve(features, np.array(rows.targets, np.int64), recipe)
+    weights[:, present], bias[present] = coefficients.T, intercepts
+    return weights, bias
+
+
+def warmed(
+    weights: Floats32, bias: Floats32, features: Floats32, change: Change, recipe: Recipe
+) -> tuple[Floats32, Floats32]:
+    """Weights and bias after the rows of a change, whose features are (n, columns); held near what they were."""
+    rows, count = change.rows, len(change.rows.classes)
+    weights, bias = moved(weights, bias, change, 0.0)
+    targets = np.array(rows.targets, np.int64)
+    stands_for = change.weight / np.bincount(targets, minlength=count)[targets]
+    weights[:, :count], bias[:count] = _stepped(
+        features, targets, stands_for, weights[:, :count], bias[:count], recipe.dense_c
+    )
+    return weights, bias
 
 
 def vector_of(query: Query) -> Floats32:

@@ -108,9 +108,6 @@ def solve(
 
 def first_two(values: Floats) -> tuple[int, float, float]:
     """Place of the largest value, the largest, and the second largest."""
-    top = int(values.argmax())
-    second = max(
-        float(values[:top].max()) if top else -math.inf,
-        float(values[top + 1 :].max()) if top + 1 < len(values) else -math.inf,
-    )
-    return top, float(values[top]), second
+    top, rest = int(values.argmax()), values.copy()
+    rest[top] = -math.inf
+    return top, float(values[top]), float(rest[rest.argmax()])

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Literal, Protocol, runtime_checkable
+from collections.abc import Sequence
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from noria.agent.encoding import files_of
 from noria.agent.protocols import Floats, Floats32, Stored
 from noria.agent.recipe import Recipe
 
@@ -96,19 +97,9 @@ class TokenTable:
         return np.asarray(summed / length if length > 0 else summed, np.float32)
 
 
-@runtime_checkable
-class _Packed(Protocol):
-    """An encoder that gives away its files, a `tokenizer.json` among them."""
-
-    def parts(self) -> Mapping[str, bytes]: ...
-
-
 def _own_words(teacher: object) -> list[str]:
     """Whole words of the encoder's own vocabulary; none where it does not tell."""
-    inner = getattr(teacher, "inner", teacher)
-    if not isinstance(inner, _Packed):
-        return []
-    told = json.loads(inner.parts().get("tokenizer.json", b"{}"))
+    told = json.loads((files_of(teacher) or {}).get("tokenizer.json", b"{}"))
     vocabulary = told.get("model", {}).get("vocab", {})
     return [w for w in vocabulary if isinstance(w, str) and _PLAIN_WORD.fullmatch(w) and w == w.lower()]
 

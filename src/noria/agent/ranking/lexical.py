@@ -17,8 +17,8 @@ MOST_WORDS = 256
 """Different words of a query that are looked up, so that one text cannot hold up the others."""
 MAX_CHARACTERS = 20_000
 _REMEMBERED_WORDS = 4096
-# From this share of articles on, adding a whole row is cheaper than picking places.
-_DENSE_SHARE = 0.125
+# From this share of articles on, or where there are few, adding a whole row is cheaper than picking places.
+_DENSE_SHARE, _FEW = 0.125, 64
 
 _WORD = re.compile(r"\w+")
 
@@ -129,8 +129,9 @@ class Lexical:
     def scores(self, words: Sequence[str]) -> Floats32:
         """BM25 of each text (size,) for different words; their order must be the same for the same query."""
         scores = np.zeros(self.size, np.float32)
+        known = self._impacts
         for word in words:
-            impact = self._impact(word)
+            impact = known[word] if word in known else self._impact(word)
             if impact is not None:
                 at, worth = impact
                 if at is None:
@@ -141,8 +142,6 @@ class Lexical:
 
     def _impact(self, word: str) -> tuple[Ints | None, Floats32] | None:
         """Where and how much a word counts; remembered, since a view's words come again and again."""
-        if word in self._impacts:
-            return self._impacts[word]
         impact = self._computed(word)
         if impact is not None and len(self._impacts) < _REMEMBERED_WORDS:
             self._impacts[word] = impact
@@ -161,7 +160,7 @@ class Lexical:
         at, often = np.concatenate(places), np.concatenate(counts)
         rarity = np.float32(math.log(1 + (self.size - len(at) + 0.5) / (len(at) + 0.5)))
         worth = rarity * often * np.float32(self._k1 + 1) / (often + self._norm[at])
-        if len(at) < self.size * _DENSE_SHARE or self.size < 64:
+        if len(at) < self.size * _DENSE_SHARE and self.size > _FEW:
             return at, worth
         row = np.zeros(self.size, np.float32)
         row[at] = worth

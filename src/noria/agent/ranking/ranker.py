@@ -49,8 +49,9 @@ class Ranker:
     def scores(self, features: Floats) -> Floats:
         """(candidates,): summed column by column, so that a row's bits do not depend on the others."""
         scores = np.zeros(len(features))
-        for weight, column in zip(self.weights, features.T, strict=True):
-            scores += weight * column
+        for weight, column in zip(self.weights, np.ascontiguousarray(features.T), strict=True):
+            if weight:
+                scores += weight * column
         return scores
 
 

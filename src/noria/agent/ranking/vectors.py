@@ -114,7 +114,7 @@ class Scan:
 
 def largest(values: npt.NDArray[np.floating], count: int, above: float) -> npt.NDArray[np.intp]:
     """Places, rising, of the largest values above a limit; of equal ones at the border all, so nothing is arbitrary."""
-    places = np.flatnonzero(values > above)
+    places: npt.NDArray[np.intp] = (values > above).nonzero()[0]
     if len(places) > count:
         values = values[places]
         places = places[values >= np.partition(values, len(values) - count)[len(values) - count]]

@@ -19,6 +19,9 @@ BY_WORDS, BY_VECTORS, BY_VOTES = 20, 30, 20
 LEAST_COSINE = 0.15
 """An article less alike is no candidate by its vector: any two texts are a little alike."""
 
+# Larger than any sum of features.
+_DEMOTED = 1000.0
+
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
@@ -32,7 +35,7 @@ class View:
     """Shelves seen together and the lessons that count there; never changes.
 
     `ids`: of all articles, by shelf. `order`: rank of each id among all, for ties. `generic`: places of articles that
-    are cited for nearly everything.
+    are cited for nearly everything; `demoted`: what is taken off their scores, so that they come after all others.
 
     Args:
         shelves: that may be seen.
@@ -64,6 +67,7 @@ class View:
         self._popularity[self._voted[here]] = np.log1p(lessons.cited[here])
         self.generic = np.zeros(len(self.ids), bool)
         self.generic[[places[a] for a in lessons.generic(generic_share) if a in places]] = True
+        self.demoted = np.where(self.generic, _DEMOTED, 0.0)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -73,24 +77,26 @@ class View:
         query = self._memory.query(text, vector) if self._memory else None
         words = self.lexical.scores(query_words(text))
         votes = np.zeros(len(self))
-        here = self._voted >= 0
-        if len(self._voted):
-            votes[self._voted[here]] = self.neighbours.votes(text, query)[here]
         linked = self._linked(intents)
         chosen = np.zeros(len(self), bool)
         chosen[largest(words, BY_WORDS, 0.0)] = True
-        chosen[largest(votes, BY_VOTES, 0.0)] = True
+        if len(self._voted):
+            here = self._voted >= 0
+            votes[self._voted[here]] = self.neighbours.votes(text, query)[here]
+            chosen[largest(votes, BY_VOTES, 0.0)] = True
         chosen[list(linked)] = True
         if query is not None:
             chosen[self._nearest(query)] = True
-        at = np.flatnonzero(chosen)
+        at = chosen.nonzero()[0]
         features = np.zeros((len(at), len(FEATURES)))
-        best = float(words.max(initial=0.0))
-        features[:, 0] = words[at] / best if best > 0 else 0.0
+        best = float(np.maximum.reduce(words, initial=0.0))
+        if best > 0:
+            features[:, 0] = words.take(at) / best
         if query is not None and len(at):
             features[:, 1:4] = self._cosines(at, query)
-        features[:, 4], features[:, 5] = votes[at], self._popularity[at]
-        features[:, 6] = [linked.get(int(i), 0.0) for i in at]
+        if len(self._voted):
+            features[:, 4], features[:, 5] = votes[at], self._popularity[at]
+        features[np.searchsorted(at, list(linked)), 6] = list(linked.values())
         return Candidates(at, features)
 
     def _linked(self, intents: Mapping[str, float]) -> dict[int, float]:

@@ -17,8 +17,10 @@ COMMANDS = {
     "experiments": "experiments.tree", "thresholds": "choosing.thresholds", "choose": "choosing.choose",
     "release": "release", "up": "serving", "ask": "serving", "feedback": "serving", "label": "labels",
     "label-studio": "labels", "keys": "access.keys", "accounts": "access.keys", "erase": "access.erase",
-    "monitor": "loop", "detect": "monitoring.detection", "update": "updating.update", "turn": "loop",
-    "replay": "replay", "demo": "replay", "fake": "helpdesk.fake",
+    "monitor": "loop", "notebook": "monitoring.notebook", "detect": "monitoring.detection",
+    "update": "updating.update", "turn": "loop", "worker": "working.worker",
+    "replay": "replay", "demo": "replay", "help-desk": "helpdesk.exchange",
+    "deploy": "deploying.tree", "fake": "helpdesk.fake",
 }  # fmt: skip
 SUMMARIES = {
     "init": "Make a home folder.",
@@ -43,10 +45,14 @@ SUMMARIES = {
     "erase": "Erase what a person said.",
     "detect": "Find when any series changed.",
     "monitor": "Look for changes of quality.",
+    "notebook": "Query the lake and the journal in a notebook.",
     "update": "Plan, topics, backlog; accept, merge or dismiss.",
     "turn": "Turn the loop once.",
+    "worker": "Run the loop on schedule, one worker at a time.",
     "replay": "Turn the loop on a stream with a simulated clock.",
     "demo": "Make a demo home, replay 60 days, serve it.",
+    "help-desk": "Send hand-overs to help desks, read back what becomes of them.",
+    "deploy": "Run several workers on this machine, or on Amazon ECS.",
     "fake": "Run a stand-in for an outside system, with made-up data.",
 }
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import click
 
 from noria.app.cli.context import home_options, opened, show, table
+from noria.app.cli.monitoring.windows import windows
 from noria.records import DAY_MS
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option("--days", default=14, show_default=True, type=click.IntRange(min=1), help="Days of quality to show.")
 @click.option("--account", metavar="NAME", help="Production quality of one account only.")
 @click.option("--release", metavar="NAME", help="Of the answers of one release only.")
@@ -33,8 +36,11 @@ def monitor(
     as_json: bool,
 ) -> None:
     """Look for changes of quality in all labels; show the last days, and production quality over all of them."""
+    if ctx.invoked_subcommand is not None:
+        return
     from noria.app.wiring import now_ms, open_house
     from noria.monitor import QualityPolicy, by_day, check, window
+    from noria.monitor.watching.expectation import expected_quality
     from noria.records import Prediction
 
     def within(prediction: Prediction) -> bool:
@@ -49,6 +55,11 @@ def monitor(
         since_ms = now - days * DAY_MS
         asked = QualityPolicy(widest=widest)
         whole = window(stores, asked, since_ms=since_ms, until_ms=now, account=account, within=within)
+        asked_for = [
+            p for p in stores.journal.predictions(since_ms, now) if account in (None, p.query.account) and within(p)
+        ]
+        judged = stores.journal.judged(since_ms - 90 * DAY_MS, now)
+        expected = expected_quality(asked_for, judged, since_ms=since_ms, until_ms=now)
     rows = []
     for day in quality:
         rate = day.rates["success"]
@@ -60,22 +71,41 @@ def monitor(
     lines += [f"  {f.sentence}" for f in found]
     lines.append(f"The last {days} days: {whole.predictions} predictions, {whole.labels} labels of a known chance.")
     lines += [f"  {name:<12} {metric.sentence}" for name, metric in whole.metrics.items()]
-    result = {"days": quality, "findings": found, "new": [f.finding_id for f in new], "run_length": policy.run_length}
-    show(result | {"window": whole, "since_ms": since_ms}, as_json=as_json, text="\n".join(lines))
+    if expected is not None:
+        lines.append(f"  {expected.sentence}")
+    result = {"days": quality, "expected": expected, "findings": found, "new": [f.finding_id for f in new]}
+    budget = {"false_alarms_a_year": policy.false_alarms_a_year, "window": whole, "since_ms": since_ms}
+    show(result | budget, as_json=as_json, text="\n".join(lines))
+
+
+monitor.add_command(windows)
 
 
 @click.command()
+@click.option("--explain", "asked", is_flag=True, help="Say what a turn would do now, and do nothing.")
 @home_options
 @click.pass_context
-def turn(ctx: click.Context, home: str | None, as_json: bool) -> None:
-    """Turn the loop once: gather labels, monitor, plan, train, gate, release, draw new tasks."""
-    from noria.app.wiring import new_id, now_ms, open_house
-    from noria.loop import turn as one_turn
+def turn(ctx: click.Context, asked: bool, home: str | None, as_json: bool) -> None:
+    """Turn the loop once: gather labels, monitor, plan, train, gate, release, draw new tasks.
+
+    A turn that was interrupted goes on first, after its last finished step.
+    """
+    from noria.app.wiring import now_ms, open_house, open_worker
+    from noria.app.wiring.help_desks import HelpDesks
+    from noria.loop.explaining import explain
 
     with opened(ctx, home) as (place, stores):
-        done = one_turn(open_house(place, stores), now_ms=now_ms(), turn_id=new_id())
+        if asked:
+            steps = explain(open_house(place, stores), now_ms=now_ms())
+            show(steps, as_json=as_json, text="\n".join(f"{step.step:<13} {step.sentence}" for step in steps))
+            return
+        with closing(HelpDesks(place, stores, now_ms)) as desks:
+            exchanged = desks.everything()
+        done, wrong = open_worker(place, stores).turn()
+    for complaint in wrong:
+        click.echo(f"! {complaint}", err=True)
     lines = []
-    for receipt in done.receipts:
+    for receipt in (*exchanged, *done.receipts):
         parts = [f"{k} {v:g}" for k, v in receipt.counts.items()] + [f"{k}: {v}" for k, v in receipt.ids.items()]
         lines.append(f"{receipt.room:<13} {receipt.seconds:7.2f} s  {', '.join(parts)}")
         lines += [f"{'':<25}! {w}" for w in receipt.warnings]

@@ -27,6 +27,7 @@ def release() -> None:
 def propose(ctx: click.Context, tag: str | None, home: str | None, as_json: bool) -> None:
     """Hold a candidate (default: the newest) against the champion; it goes live only if the gate lets it."""
     from noria.app.wiring import now_ms, open_house
+    from noria.loop.comparing import apart_rows
     from noria.loop.turn import fresh_rows
     from noria.records.staging import Challenger
     from noria.release import consider
@@ -43,8 +44,11 @@ def propose(ctx: click.Context, tag: str | None, home: str | None, as_json: bool
         house, now = open_house(place, stores), now_ms()
         if house.policy.stages.shares:
             check_alone(stores, candidate)
-        fresh = fresh_rows(house, stores.journal.judged(0, now), candidate, now)
-        verdict = consider(stores, candidate, fresh, house.policy.gate, time_ms=now, encoders=house.encoders)
+        judged = stores.journal.judged(0, now)
+        fresh, apart = fresh_rows(house, judged, candidate, now), apart_rows(house, candidate, judged)
+        verdict = consider(
+            stores, candidate, fresh, house.policy.gate, time_ms=now, encoders=house.encoders, differing=apart
+        )
         live = None
         if verdict.kind == "promote":
             live = go_live(stores, candidate, verdict, house.policy.stages, now_ms=now)
@@ -60,6 +64,37 @@ def propose(ctx: click.Context, tag: str | None, home: str | None, as_json: bool
         lines.append(f"{live.release} is live.")
         result["release"] = live.release
     show(result, as_json=as_json, text="\n".join(lines))
+
+
+@release.command()
+@click.argument("tag")
+@click.option("--labels", default=300, show_default=True, type=click.IntRange(min=1), help="Tasks at most.")
+@home_options
+@click.pass_context
+def compare(ctx: click.Context, tag: str, labels: int, home: str | None, as_json: bool) -> None:
+    """Ask people about queries that a candidate answers unlike what is live: there a label tells most.
+
+    Once nine tenths of them are labelled, 'noria release propose' takes them for all traffic: a small loss is ruled out
+    with far fewer labels. Asked again, it shows how far the labels have come.
+    """
+    from noria.app.wiring import now_ms, open_house
+    from noria.loop.comparing import ask_apart, compared
+
+    with opened(ctx, home) as (place, stores):
+        candidate, house, now = stores.tracker.candidate(tag), open_house(place, stores), now_ms()
+        if compared(house, candidate, ()) is None:
+            ask_apart(house, candidate, size=labels, now_ms=now)
+        found = compared(house, candidate, stores.journal.judged(0, now))
+    if found is None:
+        raise StateError(f"the comparison of {tag} was not kept; try again.")
+    then = f"noria release propose {tag}" if found.ready else "label them, then ask again"
+    text = (
+        f"{found.differing} of {found.traffic} queries are answered unlike {found.champion} or the anchor "
+        f"{found.anchor}; {found.labelled} of {found.asked} tasks are labelled.\nNext: {then}"
+    )
+    facts = {"tag": tag, "champion": found.champion, "anchor": found.anchor, "traffic": found.traffic}
+    facts |= {"differing": found.differing, "asked": found.asked, "labelled": found.labelled, "ready": found.ready}
+    show(facts, as_json=as_json, text=text)
 
 
 @release.command()

@@ -46,6 +46,7 @@ class Mark:
     text: str
     from_ms: int
     to_ms: int
+    id: str = ""
 
 
 def without_nan(value: Any) -> Any:
@@ -130,7 +131,8 @@ def marks(view: Mapping[str, Any]) -> list[Mark]:
     ]
     for i, f in enumerate(view["findings"], 1):
         began = (f["inception_low_ms"], f["inception_high_ms"])
-        found.append(Mark(f"F{i}", "finding", time_text(f["raised_ms"]), f["sentence"], *began))
+        name = f.get("finding_id", "")
+        found.append(Mark(f"F{i}", "finding", time_text(f["raised_ms"]), f["sentence"], *began, name))
     return found
 
 
@@ -201,7 +203,7 @@ def chart(view: Mapping[str, Any]) -> dict[str, Any]:
             for row in rows(view)
         ],
         "replayed": bool(view["replay"]),
-        "marks": [{"key": m.key, "kind": m.kind, "from_ms": m.from_ms, "to_ms": m.to_ms} for m in marks(view)],
+        "marks": [{name: getattr(m, name) for name in ("key", "kind", "from_ms", "to_ms", "id")} for m in marks(view)],
     }
 
 
@@ -259,6 +261,7 @@ def as_csv(view: Mapping[str, Any]) -> str:
 def _finding(f: Mapping[str, Any], place: int) -> dict[str, Any]:
     return {
         "key": f"F{place}",
+        "id": f.get("finding_id", ""),
         "metric": METRICS.get(f["metric"], (f["metric"], ""))[0],
         "sentence": f["sentence"],
         "raised": time_text(f["raised_ms"]),

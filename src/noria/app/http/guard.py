@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from noria.app.http.dashboard import notebooks
 from noria.app.http.problems import HttpProblem, respond, too_large, unexpected
 
 MAX_BODY_BYTES = 64 * 1024
@@ -22,6 +22,8 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+
+_RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 
 _log = logging.getLogger("noria.http")
 
@@ -93,7 +95,7 @@ class Guard:
         if scope["method"] in {"GET", "HEAD", "OPTIONS"}:
             return b""
         limit = self._limit(scope)
-        declared = Headers(scope=scope).get("content-length", "")
+        declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
         if declared.isdigit() and int(declared) > limit:
             raise _TooLargeError
         body = bytearray()
@@ -122,8 +124,13 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 
 
 def _add_headers(message: Message, path: str) -> None:
-    headers = MutableHeaders(scope=message)
-    for name, value in HEADERS.items():
-        headers.setdefault(name, value)
-    # static files are asked for again at each load and answered "not modified": an update shows at once
-    headers.setdefault("Cache-Control", "no-cache" if path.startswith("/static/") else "no-store")
+    headers = list(message.get("headers", ()))
+    there = {name for name, _ in headers}  # in lower case, as ASGI has them
+    if path.startswith(f"{notebooks.PREFIX}/"):
+        headers.append((b"content-security-policy", notebooks.POLICY.encode()))
+        there.add(b"content-security-policy")
+    headers += [pair for pair in _RAW_HEADERS if pair[0] not in there]
+    if b"cache-control" not in there:
+        # static files are asked for again at each load and answered "not modified": an update shows at once
+        headers.append((b"cache-control", b"no-cache" if path.startswith("/static/") else b"no-store"))
+    message["headers"] = headers

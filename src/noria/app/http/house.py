@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Protocol
 
 from fastapi import Depends, Request
 
+from noria.app.http.dashboard.house import Watching
 from noria.app.http.metrics import Metrics
 from noria.ports import DeskStatus
 from noria.records import Article, Feedback, Label, LabelTask, Prediction, Query
@@ -139,6 +141,14 @@ class House(Protocol):
     def conversations(self) -> Conversations: ...
 
     @property
+    def watching(self) -> Watching: ...
+
+    @property
+    def notebook(self) -> Path | None:
+        """The notebook that is shown, where there is one."""
+        ...
+
+    @property
     def service(self) -> AnsweringService: ...
 
     @property
@@ -165,6 +175,14 @@ class House(Protocol):
 
     def accounts(self) -> Sequence[str]:
         """Accounts that may ask; empty when any may."""
+        ...
+
+    def ring(self, account: str, secret: str, ticket_id: str) -> bool:
+        """An account's help desk rang about a ticket ("" = it named none); False where the secret is not its own."""
+        ...
+
+    def exchange(self) -> bool:
+        """Does what is due at the help desks; may block for long. False where there are none, now and later."""
         ...
 
     def now_ms(self) -> int:

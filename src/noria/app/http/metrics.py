@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from noria.records import DECISIONS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -47,6 +49,11 @@ class Metrics:
         )  # fmt: skip
         self._waiting = Gauge("noria_journal_waiting", "Entries that wait for the disk.", registry=self.registry)
         self._release = Gauge("noria_release", "1 for the live release.", ["release"], registry=self.registry)
+        self._handed = Gauge(
+            "noria_hand_overs", "Hand-overs by state, of accounts with a help desk; the latest look.", ["state"],
+            registry=self.registry,
+        )  # fmt: skip
+        self._decided = {decision: self._predictions.labels(decision).inc for decision in DECISIONS}
         self._counted: dict[tuple[str, int], Callable[[], None]] = {}
 
     def answered(self, path: str, status: int) -> None:
@@ -58,7 +65,7 @@ class Metrics:
 
     def predicted(self, prediction: Prediction) -> None:
         """A prediction was committed."""
-        self._predictions.labels(prediction.answer.decision).inc()
+        self._decided[prediction.answer.decision]()
         self._latency.observe(prediction.latency_ms / 1000)
         for component in prediction.missing:
             self._missing.labels(component.partition(":")[0][:40]).inc()
@@ -70,6 +77,11 @@ class Metrics:
     def swapped(self, outcome: str) -> None:
         """A release was `taken` over, or `refused`."""
         self._swaps.labels(outcome).inc()
+
+    def handed(self, states: Mapping[str, int]) -> None:
+        """How many hand-overs are in which state; `unknown` and `refused` ones want a person."""
+        for state, n in states.items():
+            self._handed.labels(state).set(n)
 
     def beside(self, counts: Mapping[str, int]) -> None:
         """What became of queries in shadow."""

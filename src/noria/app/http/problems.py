@@ -96,24 +96,28 @@ def wants_page(scope: Scope) -> bool:
     return any(name == b"accept" and b"text/html" in value for name, value in scope["headers"])
 
 
+FORESEEN = (NoriaError, RequestValidationError, HTTPException)
+"""What `foreseen` takes; `guard.Guard` answers for all else."""
+
+
+def foreseen(error: Exception, path: str) -> HttpProblem:
+    """The problem that an error of one of the kinds `FORESEEN` is to the client who asked for a path."""
+    if isinstance(error, RequestValidationError):
+        return _invalid(error)
+    if isinstance(error, HTTPException):
+        return _plain(error, path)
+    assert isinstance(error, NoriaError)  # noqa: S101 - there is no other kind
+    return of_error(error)
+
+
 def install(app: FastAPI) -> None:
-    """Makes an app answer every failure that it foresees with a problem; `guard.Guard` answers the others."""
+    """Makes an app answer every failure that it foresees with a problem."""
 
-    async def of_noria(request: Request, error: Exception) -> Response:
-        assert isinstance(error, NoriaError)  # noqa: S101 - registered for nothing else
-        return respond(of_error(error), request.scope)
+    async def answer(request: Request, error: Exception) -> Response:
+        return respond(foreseen(error, request.url.path), request.scope)
 
-    async def of_validation(request: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for nothing else
-        return respond(_invalid(error), request.scope)
-
-    async def of_http(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)  # noqa: S101 - registered for nothing else
-        return respond(_plain(error, request.url.path), request.scope)
-
-    app.add_exception_handler(NoriaError, of_noria)
-    app.add_exception_handler(RequestValidationError, of_validation)
-    app.add_exception_handler(HTTPException, of_http)
+    for kind in FORESEEN:
+        app.add_exception_handler(kind, answer)
 
 
 def _invalid(error: RequestValidationError) -> HttpProblem:

@@ -74,7 +74,7 @@ class AskBody(Body):
     language: MaybeName = ""
     query_id: Name | None = None
     requester: MaybeName = ""
-    groups: Groups = []
+    groups: Groups = Field(default_factory=list, json_schema_extra={"default": []})  # a default would be copied deeply
     choice: Chosen | None = None
 
 

@@ -14,21 +14,24 @@ from collections.abc import AsyncIterator, Callable, Iterator
 
 import uvicorn
 from fastapi import FastAPI
-from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from noria import __version__
 from noria.app.http import pages, problems
 from noria.app.http.access import login
 from noria.app.http.access.gate import Gate
+from noria.app.http.dashboard import findings, notebooks, queries, routes
 from noria.app.http.guard import Guard
 from noria.app.http.house import House
 from noria.app.http.rendering import STATIC
-from noria.app.http.v1 import asking, conversations, labelling, standing
+from noria.app.http.v1 import asking, conversations, help_desk, labelling, standing
+from noria.app.http.v1.directly import AskDirectly
 from noria.app.label_studio import ml_backend
 from noria.errors import OutsideError
 
 REFRESH_SECONDS = 0.5
+EXCHANGE_SECONDS = 5.0
 SHUTDOWN_SECONDS = 5
 
 _log = logging.getLogger("noria.http")
@@ -45,17 +48,20 @@ def create_app(house: House) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        refreshing = asyncio.create_task(_keep_fresh(house))
+        refreshing, ended = asyncio.create_task(_keep_fresh(house)), threading.Event()
+        # a thread of its own, which nobody waits for: what a desk was asked is taken up again by whoever comes next
+        threading.Thread(target=_keep_exchanging, args=(house, ended), name="noria-desks", daemon=True).start()
         try:
             yield
         finally:
+            ended.set()
             refreshing.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await refreshing
             await asyncio.to_thread(house.service.close)
 
     # docs_url and redoc_url would load their pages' scripts from outside
-    app = FastAPI(
+    app = _App(
         title="Noria",
         version=__version__,
         summary="Ask the agent, say whether it helped, label, and see how good it is.",
@@ -65,14 +71,28 @@ def create_app(house: House) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.house = house
-    app.router.routes.append(Route("/v1/ask", asking.ask_directly, methods=["POST"]))
-    for topic in (asking, conversations, standing, labelling, ml_backend, pages, login):
+    every = (asking, conversations, help_desk, standing, labelling, ml_backend, pages, findings, routes, queries, login)
+    for topic in every:
         app.include_router(topic.router)
+    notebooks.mount(app, house.notebook)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     problems.install(app)
     app.add_middleware(Gate, house=house)
     app.add_middleware(Guard, new_id=house.new_id, larger={ml_backend.PREFIX: ml_backend.MAX_BODY_BYTES})
+    app.directly = Guard(AskDirectly(house), new_id=house.new_id)
     return app
+
+
+class _App(FastAPI):
+    """FastAPI, but `POST /v1/ask` is answered before it: its way to a function costs more than the answer."""
+
+    directly: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == AskDirectly.PATH and scope["method"] == "POST":
+            await self.directly(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 def open_port(host: str, port: int) -> socket.socket:
@@ -187,6 +207,24 @@ async def _keep_fresh(house: House) -> None:
             told = str(error)
             await asyncio.sleep(REFRESH_SECONDS * 9)
         await asyncio.sleep(REFRESH_SECONDS)
+
+
+def _keep_exchanging(house: House, ended: threading.Event) -> None:
+    """Exchanges with the help desks until the server ends; what goes wrong is logged once, not each time."""
+    told = ""
+    while True:
+        try:
+            if not house.exchange():
+                return
+            told = ""
+        except Exception as error:  # noqa: BLE001 - whatever it is, the log says it, and the next round may succeed
+            if ended.is_set():
+                return
+            if str(error) != told:
+                _log.exception("exchanging with the help desks failed")
+            told = str(error)
+        if ended.wait(EXCHANGE_SECONDS):
+            return
 
 
 def _why(error: OSError, host: str, port: int) -> str:

@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from noria.app.settings.help_desk import help_desk
 from noria.app.settings.mapping import from_mapping, shared_out
 from noria.app.settings.sections import Settings
 from noria.errors import UsageError, nearest
@@ -26,6 +27,7 @@ def read_settings(path: Path) -> Settings:
     settings = from_mapping(Settings, raw, str(path))
     # the rooms' own sections are checked now, so that a slip is told by every command and not only by the one it hits
     loop_policy(settings, str(path))
+    help_desk(settings, str(path))
     return settings
 
 
@@ -35,6 +37,8 @@ def loop_policy(settings: Settings, where: str = "noria.toml") -> Any:
     from noria.label import SamplingPolicy, SettlingPolicy
     from noria.loop import LoopPolicy
     from noria.monitor import AlarmPolicy
+    from noria.monitor.explain import ExplainPolicy
+    from noria.monitor.windows.policy import WindowPolicy
     from noria.release import GatePolicy
     from noria.release.staging import StagePolicy
     from noria.update import BacklogPolicy, DiscoveryPolicy, TriagePolicy, UpdatePolicy
@@ -42,13 +46,18 @@ def loop_policy(settings: Settings, where: str = "noria.toml") -> Any:
     own = _without_desk(settings, where)
     drawing, deciding = shared_out(own, (SamplingPolicy, SettlingPolicy), f"{where} [label]")
     judging, staging = shared_out(settings.release, (GatePolicy, StagePolicy), f"{where} [release]")
+    watching = (AlarmPolicy, WindowPolicy, ExplainPolicy)
+    alarming, measuring, explaining = shared_out(settings.monitor, watching, f"{where} [monitor]")
     kinds = (UpdatePolicy, DiscoveryPolicy, TriagePolicy, BacklogPolicy)
     planning, topics, causes, waiting = shared_out(settings.update, kinds, f"{where} [update]")
     return LoopPolicy(
         recipe=Recipe.from_dict(settings.agent),
         sampling=from_mapping(SamplingPolicy, drawing, f"{where} [label]"),
         settling=from_mapping(SettlingPolicy, deciding, f"{where} [label]"),
-        alarm=from_mapping(AlarmPolicy, settings.monitor, f"{where} [monitor]"),
+        alarm=from_mapping(AlarmPolicy, alarming, f"{where} [monitor]"),
+        windows=from_mapping(WindowPolicy, measuring, f"{where} [monitor]"),
+        alert=_alert_policy(settings, where),
+        explain=from_mapping(ExplainPolicy, explaining, f"{where} [monitor]"),
         gate=from_mapping(GatePolicy, judging, f"{where} [release]"),
         stages=from_mapping(StagePolicy, staging, f"{where} [release]"),
         update=from_mapping(UpdatePolicy, planning, f"{where} [update]"),
@@ -56,6 +65,20 @@ def loop_policy(settings: Settings, where: str = "noria.toml") -> Any:
         triage=from_mapping(TriagePolicy, causes, f"{where} [update]"),
         backlog=from_mapping(BacklogPolicy, waiting, f"{where} [update]"),
     )
+
+
+def _alert_policy(settings: Settings, where: str) -> Any:
+    from noria.monitor.alerting import AlertPolicy
+    from noria.records.findings import SEVERITIES
+
+    own = settings.alerts
+    least = next((s for s in SEVERITIES if s == own.least_severity), None)
+    if least is None:
+        hint = nearest(own.least_severity, SEVERITIES)
+        raise UsageError(f"{where} [alerts]: least_severity cannot be {own.least_severity!r}. {hint}")
+    if own.smtp and not (own.mail_from and own.mail_to):
+        raise UsageError(f"{where} [alerts]: smtp needs mail_from and mail_to: whose letters go to whom.")
+    return AlertPolicy(least, own.quiet_hours, own.settled_labels)
 
 
 def label_desk(settings: Settings) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from noria.app.settings.ecs import EcsSettings
+
 
 @dataclass(frozen=True, slots=True)
 class EncoderChoice:
@@ -18,12 +20,13 @@ class EncoderChoice:
 class ServeSettings:
     """Where the server listens, and its limits.
 
-    requests_a_minute: of a key; chat_a_minute: of one chat; 0 = no limit. answer_limit_ms: how long an agent with an
-    encoder may take for an answer before the query is handed over.
+    workers: of a process set; 0 = one for each core. requests_a_minute: of a key; chat_a_minute: of one chat; 0 = no
+    limit. answer_limit_ms: how long an agent with an encoder may take for an answer before the query is handed over.
     """
 
     host: str = "127.0.0.1"
     port: int = 8420
+    workers: int = 0
     requests_a_minute: int = 6_000
     chat_a_minute: int = 60
     answer_limit_ms: int = 2_000
@@ -37,6 +40,23 @@ class StoreSettings:
     tracker: str = ""
     lake: str = ""
     blobs: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """When the worker does what: cron expressions in UTC, "" = never.
+
+    lease_seconds: a worker that stands still for longer is taken for dead, and another may take over. state: SQLAlchemy
+    URL of the database that keeps the steps of its jobs; empty = SQLite in the home, or the journal's PostgreSQL.
+    """
+
+    turn: str = "0 3 * * *"
+    gather: str = "*/15 * * * *"
+    monitor: str = "5 * * * *"
+    stages: str = "*/5 * * * *"
+    help_desk: str = "*/5 * * * *"
+    lease_seconds: int = 60
+    state: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +75,35 @@ class LabelStudioSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AlertSettings:
+    """Who is told of alerts beside the log.
+
+    webhook: gets the alert as JSON, signed with NORIA_ALERT_SECRET where that is set. smtp: `host:port` of the mail
+    server; the user's password is in NORIA_SMTP_PASSWORD. mail_to: addresses, separated by commas. address: of these
+    pages, for links. A Slack-style webhook's address is a secret: NORIA_SLACK_WEBHOOK. least_severity, quiet_hours,
+    settled_labels: see `noria.monitor.alerting.AlertPolicy`.
+    """
+
+    webhook: str = ""
+    smtp: str = ""
+    smtp_user: str = ""
+    mail_from: str = ""
+    mail_to: str = ""
+    address: str = ""
+    least_severity: str = "low"
+    quiet_hours: float = 6.0
+    settled_labels: int = 50
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All sections; `agent` is the recipe's mapping, checked by the agent room."""
 
     agent: Mapping[str, Any] = field(default_factory=dict)
+    ecs: EcsSettings = field(default_factory=EcsSettings)
+    alerts: AlertSettings = field(default_factory=AlertSettings)
     encoder: EncoderChoice = field(default_factory=EncoderChoice)
+    help_desk: Mapping[str, Any] = field(default_factory=dict)
     label: Mapping[str, Any] = field(default_factory=dict)
     label_studio: LabelStudioSettings = field(default_factory=LabelStudioSettings)
     monitor: Mapping[str, Any] = field(default_factory=dict)
@@ -67,3 +111,4 @@ class Settings:
     release: Mapping[str, Any] = field(default_factory=dict)
     serve: ServeSettings = field(default_factory=ServeSettings)
     stores: StoreSettings = field(default_factory=StoreSettings)
+    worker: WorkerSettings = field(default_factory=WorkerSettings)

@@ -23,7 +23,10 @@ TEMPLATE = """\
 # database = "postgresql://user@host:5432/name"   # of the server that 'up' starts; default: SQLite in the home
 
 [monitor]
-# run_length = 10000         # labelled queries to a false alarm, on average at least
+# false_alarms_a_year = 2.0  # of all metrics, slices and streams together, on average at most
+# baseline_days = 14         # days from which a reference is taken
+# embed_an_hour = 5          # texts of an hour whose vectors are summed in its window
+# explain_days = 28          # days before a change, and at most since it, that are compared
 
 [update]
 # min_new_labels = 200       # labels that start a retraining
@@ -40,6 +43,7 @@ TEMPLATE = """\
 # margin = 0.02              # the loss on the frozen basket that must be ruled out before a candidate goes live
 # fresh_margin = 0.1         # the loss against the anchor that must be ruled out on the latest labels
 # require_fresh = false      # true: hold until there are labels enough
+# compare_labels = 0         # tasks for a candidate that is held, where it answers unlike what is live
 # protected = []             # ["account"]: every account with enough labels must pass alone
 # slice_margin = 0.1         # the loss of a protected slice that must be ruled out
 # margins = {}               # { "account acme" = 0.05 }: its own margin
@@ -51,12 +55,42 @@ TEMPLATE = """\
 # error_margin = 0.005       # share of queries on which the challenger may fail beyond the live release
 # latency_ratio = 2.0        # how many times as long its slowest answers may take
 
+[ecs]
+# what 'noria deploy ecs' needs to know: docs/deploy.md
+
+[alerts]
+# webhook = "https://…"      # gets each alert as JSON; signed where NORIA_ALERT_SECRET is set
+# smtp = "mail.example.com:587"   # letters; the password of smtp_user in NORIA_SMTP_PASSWORD
+# smtp_user = ""
+# mail_from = "noria@example.com"
+# mail_to = "ann@example.com, bob@example.com"
+# address = "https://va.example.com"   # of these pages, for links; Slack: its webhook in NORIA_SLACK_WEBHOOK
+# least_severity = "low"     # info, low, medium, high: nothing below it is told
+# quiet_hours = 6            # after an alert only a more severe one is told for so long
+
 [serve]
 # host = "127.0.0.1"          # on any other host keys are demanded (noria keys create)
 # port = 8420
+# workers = 0                # of 'noria deploy local up'; 0 = one for each core
 # requests_a_minute = 6000   # of one key; 0 = no limit
 # chat_a_minute = 60         # of one chat
 # answer_limit_ms = 2000     # an agent with an encoder that takes longer hands over
+
+[worker]                     # noria worker; cron expressions in UTC, "" = never
+# turn = "0 3 * * *"         # a whole turn of the loop
+# gather = "*/15 * * * *"    # labels come in
+# monitor = "5 * * * *"      # looks for changes
+# stages = "*/5 * * * *"     # a challenger goes a stage on, or back
+# help_desk = "*/5 * * * *"  # hand-overs, tickets and articles of help desks, where there are any
+# lease_seconds = 60         # a worker that stands still for longer is taken for dead
+
+[help_desk]
+# accounts.acme = { kind = "freshservice", url = "https://acme.freshservice.com", key_env = "ACME_DESK_KEY" }
+# accounts.birch = { kind = "files" }   # plain files in help-desk/birch (docs/help-desk.md)
+# articles = "it"             # the table that their articles go into; default: that of the live release
+# deliver_every_s = 15        # how often the server sends hand-overs; 0 = not by itself
+# follow_every_s = 300        # how often it looks what became of tickets
+# articles_every_s = 3600     # how often it reads articles
 
 [stores]
 # journal = "postgresql+psycopg://…"   # default: SQLite in the home

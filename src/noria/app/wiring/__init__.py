@@ -15,6 +15,7 @@ from noria.app.wiring.encoders import (
 from noria.app.wiring.live import LiveHouse
 from noria.app.wiring.rooms import code_facts, open_house, open_stores
 from noria.app.wiring.sources import open_source
+from noria.app.wiring.worker import open_worker
 
 __all__ = [
     "ENCODER_SPECS",
@@ -32,6 +33,7 @@ __all__ = [
     "open_house",
     "open_source",
     "open_stores",
+    "open_worker",
     "user_cache",
     "with_cache",
 ]

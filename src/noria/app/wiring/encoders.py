@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from noria.app.settings import Settings
 from noria.errors import NotFound, OutsideError, StateError, UsageError
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from noria.agent.encoding import Encoder
     from noria.stores.encoders import EncoderShelf
 
-ENCODER_SPECS = "minilm, onnx:FOLDER, st:FOLDER, openai:URL#MODEL, none"
+ENCODER_SPECS = "minilm, onnx:FOLDER, st:FOLDER, openai:URL#MODEL, own:NAME, none"
 
 
 def user_cache() -> Path:
@@ -71,6 +71,10 @@ def _open_encoder(spec: str, _cache: Path, _kept: str) -> Encoder:
         key = os.environ.get("NORIA_ENCODER_KEY") or os.environ.get("OPENAI_API_KEY")
         url, _, model_name = where.partition("#")
         return OpenAIEncoder(url, model_name, key=key, sleep=time.sleep)
+    if how == "own":
+        from noria.agent.components import brought_encoder
+
+        return cast("Encoder", brought_encoder(where))
     raise UsageError(f"no encoder is known by {spec!r}. Known: {ENCODER_SPECS}.")
 
 

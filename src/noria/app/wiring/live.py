@@ -8,6 +8,7 @@ import secrets
 import threading
 import time
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from noria.app.home import Home
@@ -15,13 +16,15 @@ from noria.app.settings import label_desk, loop_policy
 from noria.app.wiring.clock import new_id, now_ms
 from noria.app.wiring.desks import label_studio_desk
 from noria.app.wiring.encoders import load_encoder
-from noria.app.wiring.rooms import open_stores
+from noria.app.wiring.help_desks import HelpDesks
+from noria.app.wiring.rooms import open_house, open_stores
 from noria.connect.builtin_desk import BuiltinDesk
 from noria.errors import NoriaError
 
 if TYPE_CHECKING:
     from noria.app.http.house import Limits
     from noria.app.http.metrics import Metrics
+    from noria.app.wiring.dashboard import StoredWatching
     from noria.serve import Keyring, Service
     from noria.stores.journal import SessionDoor
 
@@ -40,7 +43,7 @@ class LiveHouse:
         self.home, self.host = home, host
         self.stores = open_stores(home)
         self.desk = BuiltinDesk(self.stores.journal)
-        self._fetching, self._rung = threading.Lock(), threading.Event()
+        self._fetching, self._rung, self._stock = threading.Lock(), threading.Event(), ""
 
     @cached_property
     def service(self) -> Service:
@@ -79,6 +82,18 @@ class LiveHouse:
         """Sessions in the journal."""
         return self.stores.journal.sessions
 
+    @property
+    def notebook(self) -> Path | None:
+        """The home's notebook."""
+        return self.home.notebook if self.home.notebook.is_file() else None
+
+    @cached_property
+    def watching(self) -> StoredWatching:
+        """What the dashboard reads."""
+        from noria.app.wiring.dashboard import StoredWatching
+
+        return StoredWatching(self.home, self.stores, now_ms, lambda: open_house(self.home, self.stores))
+
     def settle(self) -> None:
         """Settles the tasks that labels came in for."""
         from noria.label.gathering import settle
@@ -107,6 +122,33 @@ class LiveHouse:
             finally:
                 self._fetching.release()
 
+    @cached_property
+    def help_desks(self) -> HelpDesks:
+        """The help desks of the accounts."""
+        return HelpDesks(self.home, self.stores, now_ms)
+
+    def ring(self, account: str, secret: str, ticket_id: str) -> bool:
+        """An account's help desk rang about a ticket."""
+        return self.help_desks.ring(account, secret, ticket_id)
+
+    def exchange(self) -> bool:
+        """Does what is due at the help desks, and answers with the articles that came."""
+        if not self.help_desks:
+            return False
+        self._restock()  # first what others pulled: a server that starts shows nothing that was withdrawn
+        for receipt in self.help_desks.round():
+            for warning in receipt.warnings:
+                _log.warning("help desk: %s", warning)
+        self._restock()
+        self.metrics.handed(self.help_desks.states())
+        return True
+
+    def _restock(self) -> None:
+        if (fresh := self.help_desks.stocked(self._stock)) is not None:
+            self._stock, articles = fresh
+            self.service.stock(articles)
+            _log.info("%s articles of %s", len(articles), self._stock)
+
     def _redacts(self, account: str) -> bool:
         return self.keyring.rules(account).redact
 
@@ -131,6 +173,8 @@ class LiveHouse:
 
     def close(self) -> None:
         """Commits what waits and closes the stores."""
+        if "help_desks" in self.__dict__:
+            self.help_desks.close()
         if "service" in self.__dict__:
             self.service.close()
         self.stores.close()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from noria.app.home import Home
+from noria.app.wiring.help_desks import HelpDesks
 from noria.errors import UsageError, nearest
 from noria.ports.source import Source
 from noria.stores import Stores
@@ -65,7 +66,18 @@ def _journal(home: Home, stores: Stores, settings: Mapping[str, Any], now_ms: in
     return JournalSource(stores.journal, now_ms, _taken(settings, ("account",), ()).get("account"))
 
 
-OPENERS: dict[str, Opener] = {"files": _files, "sql": _sql, "journal": _journal}
+def _help_desk(home: Home, stores: Stores, settings: Mapping[str, Any], now_ms: int) -> Source:
+    from noria.connect.sources.help_desk import HelpDeskSource
+    from noria.ports.help_desk import STREAMS
+
+    taken = _taken(settings, ("account", "stream"), ("account", "stream"))
+    account, stream = str(taken["account"]), taken["stream"]
+    if stream not in STREAMS:
+        raise UsageError(f"[source]: stream = {stream!r} is unknown. {nearest(str(stream), STREAMS)}")
+    return HelpDeskSource(HelpDesks(home, stores, lambda: now_ms).desk(account).desk, stream, account)
+
+
+OPENERS: dict[str, Opener] = {"files": _files, "sql": _sql, "journal": _journal, "help_desk": _help_desk}
 
 
 def _taken(settings: Mapping[str, Any], known: tuple[str, ...], needed: tuple[str, ...]) -> Mapping[str, Any]:

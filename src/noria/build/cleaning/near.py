@@ -6,8 +6,6 @@ hashing; Shrivastava and Li (2014), Densifying one permutation hashing.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -53,18 +51,15 @@ def signatures(texts: pa.Array) -> pa.Array:
 
 
 def bands(signature: pa.Array) -> U64:
-    """The bands, shape (n, 6); the array must hold no null."""
-    return np.frombuffer(_bytes(signature), dtype="<u8").reshape(len(signature), BANDS)
+    """The bands, shape (n, 6), each of four slots of 16 bits; the array must hold no null."""
+    return np.frombuffer(joined(signature), dtype="<u8").reshape(len(signature), BANDS)
 
 
-def slots(signature: pa.Array) -> npt.NDArray[np.uint16]:
-    """The slots, shape (n, 24); the share of equal slots estimates the Jaccard similarity."""
-    return np.frombuffer(_bytes(signature), dtype="<u2").reshape(len(signature), SLOTS)
-
-
-def _bytes(signature: Any) -> bytes:
-    array = signature.combine_chunks() if isinstance(signature, pa.ChunkedArray) else signature
-    return b"".join(array.to_pylist())
+def joined(values: pa.Array) -> bytes:
+    """The texts or bytes of an array without nulls, one after the other."""
+    _, offsets, data = values.buffers()
+    ends = np.frombuffer(offsets, np.int32)[values.offset : values.offset + len(values) + 1] if len(values) else [0]
+    return bytes(memoryview(data)[ends[0] : ends[-1]]) if data is not None else b""
 
 
 def _words(texts: pa.Array) -> tuple[npt.NDArray[np.int64], U64]:

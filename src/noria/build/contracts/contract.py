@@ -30,6 +30,7 @@ class Contract:
             not count.
         max_deleted_share: share of all rows that one full refresh may find deleted; more looks like half a source.
         min_rows: rows that the clean table must have.
+        max_leaks: groups that may have rows on several sides, where the feed has a split.
     """
 
     required: tuple[str, ...] = ("id", "text")
@@ -40,6 +41,7 @@ class Contract:
     max_quarantine_share: float = 0.02
     max_deleted_share: float = 0.2
     min_rows: int = 1
+    max_leaks: int = 0
 
     def check_names(self, schema: pa.Schema, where: str) -> None:
         """Makes sure that the columns exist and are of a kind that can be compared.

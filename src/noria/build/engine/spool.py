@@ -1,4 +1,4 @@
-"""Prepared rows on their way from the row functions to the global step: on disk, the columns that decide in memory."""
+"""Prepared rows on their way from the row functions to the global step: on disk, and compactly what decides."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 import pyarrow as pa
 
-from noria.build.cleaning.groups import NARROW
+from noria.build.cleaning.narrow import Narrow
 from noria.build.cleaning.rows import RowCleaner
 from noria.build.cleaning.rules import TEXT_RULES
 
@@ -24,29 +24,23 @@ class Spool:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._narrow: list[pa.RecordBatch] = []
-        self._schema: pa.Schema | None = None
+        self.narrow = Narrow(path.parent / "narrow")
+        """What the global step needs, in the order of `batches`."""
         self.rules: Counter[str] = Counter()
         """How many rows each text rule changed."""
 
     def fill(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Spool:
         """Writes prepared rows, batch by batch."""
-        self._schema = schema
         options = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
         with pa.OSFile(str(self._path), "wb") as sink, pa.ipc.new_file(sink, schema, options=options) as writer:
             for batch in batches:
                 writer.write_batch(batch)
-                self._narrow.append(pa.RecordBatch.from_arrays([batch[c] for c in NARROW], names=list(NARROW)))
+                self.narrow.add(batch)
                 bits = np.asarray(batch["rules"].to_numpy(zero_copy_only=False))
                 for bit, name in enumerate(TEXT_RULES):
                     self.rules[name] += int((bits >> bit & 1).sum())
+        self.narrow.close()
         return self
-
-    @property
-    def narrow(self) -> pa.Table:
-        """What the global step needs, in the order of `batches`."""
-        assert self._schema is not None  # noqa: S101 - `fill` comes first
-        return pa.Table.from_batches(self._narrow, pa.schema([self._schema.field(c) for c in NARROW]))
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The rows, read anew."""

@@ -20,6 +20,7 @@ from noria.errors import OutsideError, StateError, UsageError
 from noria.records import DataVersion
 from noria.records.experiments import ExperimentRun
 from noria.stores import Stores
+from noria.stores.lake.care.erasures import erased_since
 from noria.stores.tracking.source import Source, unpack_source
 
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "XDG_CACHE_HOME", "PYTHONPATH")
@@ -29,11 +30,15 @@ _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THR
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """What came of making a run again. `missing`: why it could not be made (data or code are gone), else ""."""
+    """What came of making a run again. `missing`: why it could not be made (data or code are gone), else "".
+
+    `erased`: a sentence where the data held rows of a person that were erased since, else "".
+    """
 
     tag: str
     comparison: Comparison | None
     missing: str = ""
+    erased: str = ""
 
     @property
     def identical(self) -> bool:
@@ -42,7 +47,8 @@ class Copy:
 
     def told(self) -> str:
         """For people."""
-        return f"{self.tag}: {self.comparison.told() if self.comparison else self.missing}"
+        told = f"{self.tag}: {self.comparison.told() if self.comparison else self.missing}"
+        return f"{told}\n{self.erased[:1].upper()}{self.erased[1:]}" if self.erased else told
 
 
 def reproduce(
@@ -71,9 +77,9 @@ def reproduce(
         OutsideError: the process on the archived code broke off.
     """
     manifest, said = read_manifest(stores.blobs, run)
-    gone = _gone(stores, manifest)
+    gone, erased = _gone(stores, manifest), _erased(stores, manifest)
     if gone:
-        return Copy(run.tag, None, gone)
+        return Copy(run.tag, None, gone, erased)
     if overrides:
         recipe = {**manifest["settings"]["recipe"], **overrides}
         wanted = {**manifest, "settings": {**manifest["settings"], "recipe": recipe}}
@@ -86,7 +92,7 @@ def reproduce(
             source = unpack_source(stores.blobs.get(manifest["code"]["archive"])[SOURCE], work / "code")
         options = ["--from-scratch"] if from_scratch else []
         again, said_again = _run_apart(wanted, work, source, [python, "-m", "noria", "--home", str(home)], options)
-    return Copy(run.tag, compare(manifest, again, said, said_again))
+    return Copy(run.tag, compare(manifest, again, said, said_again), erased=erased)
 
 
 def rerun(manifest: Mapping[str, Any], tools: Tools, source: Source, version: str) -> tuple[dict[str, Any], bytes]:
@@ -135,6 +141,15 @@ def _gone(stores: Stores, manifest: Mapping[str, Any]) -> str:
         except (UsageError, StateError) as error:
             return f"cannot be repeated, first in data: {kind} {pinned['name']}@{pinned['version']} is gone. {error}"
     return ""
+
+
+def _erased(stores: Stores, manifest: Mapping[str, Any]) -> str:
+    """Of a run on data of which something was erased since: a sentence that says so."""
+    pinned = manifest["data"]["examples"]
+    try:
+        return "" if pinned is None else erased_since(stores.lake, DataVersion(**pinned))
+    except (UsageError, StateError):  # the table itself is gone, which `_gone` tells
+        return ""
 
 
 def _run_apart(

@@ -144,6 +144,8 @@ def _run(task: Task, tools: Tools) -> Outcome:
     train_seconds = tools.clock() - started
     if agent.warnings and recipe.lineup != "ngrams" and encoder is None:
         raise UsageError(f"the line-up {recipe.lineup!r} needs an encoder: set [encoder] spec, or lineup = 'ngrams'.")
+    if agent.warnings and recipe.lineup == "accurate":
+        raise UsageError(f"this run would be one of another line-up: {agent.warnings[0]}")
     files = pack(agent)
     if encoder is not None:  # all at once into the memory of vectors; each is then found there
         encoder.encode([r.text for r in scored], "query")

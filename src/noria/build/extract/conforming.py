@@ -197,10 +197,15 @@ _READERS: Mapping[str, Callable[[object], object]] = {
 }  # fmt: skip
 
 
+def pseudonym(person: str, salt: str) -> str:
+    """What stands for a person in the tables of a feed; `salt`: the feed's name."""
+    return hashlib.sha256(f"{salt}|{person}".encode()).hexdigest()[:16]
+
+
 def _pseudonyms(values: pa.Array, salt: str) -> pa.Array:
     coded = pc.dictionary_encode(values)
     coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
-    known = [hashlib.sha256(f"{salt}|{v}".encode()).hexdigest()[:16] for v in coded.dictionary.to_pylist()]
+    known = [pseudonym(v, salt) for v in coded.dictionary.to_pylist()]
     return pa.array(known, pa.string()).take(coded.indices) if known else pa.nulls(len(values), pa.string())
 
 

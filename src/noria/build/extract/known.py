@@ -1,8 +1,10 @@
-"""What the raw table knows of each key, and what incoming rows are to that: new, changed, unchanged or stale."""
+"""What the raw table knows of keys, and what incoming rows are to that: new, changed, unchanged or stale."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from noria.build.cleaning.columns import Columns
+from noria.build.cleaning.narrow import pieces
 from noria.errors import NotFound
 from noria.records import DataVersion
 from noria.stores.lake import Lake
@@ -18,68 +21,105 @@ from noria.stores.lake import Lake
 NEVER_MS = -(2**62)
 _BOOKS = ("_updated_ms", "_fingerprint", "_load", "_deleted")
 
+Ints = npt.NDArray[np.int64]
+U64 = npt.NDArray[np.uint64]
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The newest row of each key. `version` is that of the raw table; number 0 = there is none yet."""
+    """The newest row of all keys, or of some; about 40 bytes each. Shapes (n,), in order of the keys' hashes.
+
+    version: that of the raw table; number 0 = there is none yet. high, low: 128 bits of a hash of the key. ids: the
+    keys themselves, where not all were read.
+    """
 
     version: DataVersion
-    ids: pa.Array
-    updated_ms: npt.NDArray[np.int64]
-    fingerprint: npt.NDArray[np.int64]
-    load: npt.NDArray[np.int64]
+    high: U64
+    low: U64
+    updated_ms: Ints
+    fingerprint: Ints
+    load: Ints
     deleted: npt.NDArray[np.bool_]
+    ids: pa.Array | None = None
+
+    def __len__(self) -> int:
+        return len(self.high)
 
     @property
     def alive(self) -> int:
-        return len(self.ids) - int(self.deleted.sum())
+        return len(self) - int(self.deleted.sum())
 
-    def places(self, ids: pa.Array) -> npt.NDArray[np.int64]:
-        """Where each id is, -1 for one that is not known."""
-        if not len(self.ids):
-            return np.full(len(ids), -1, np.int64)
-        found = pc.index_in(ids, value_set=self.ids)
-        return np.asarray(pc.fill_null(found, -1).to_numpy(zero_copy_only=False), np.int64)
+    def places(self, hashes: U64) -> Ints:
+        """Where each key is, -1 for one that is not known. `hashes`: of `hashed`."""
+        found = np.full(len(hashes), -1, np.int64)
+        at = np.searchsorted(self.high, hashes[:, 0])
+        waiting = np.arange(len(hashes))
+        while len(waiting):
+            waiting = waiting[at[waiting] < len(self)]
+            waiting = waiting[self.high[at[waiting]] == hashes[waiting, 0]]
+            hit = self.low[at[waiting]] == hashes[waiting, 1]
+            found[waiting[hit]] = at[waiting[hit]]
+            waiting = waiting[~hit]
+            at[waiting] += 1
+        return found
 
     def with_rows(self, rows: pa.Table, key: str, version: DataVersion) -> Known:
         """As it is after rows, each key once, became the newest."""
-        ids = rows[key].combine_chunks()
-        stays = np.ones(len(self.ids), bool)
-        at = self.places(ids)
+        fresh = _known(version, hashed(rows[key]), [_numbers(rows[n]) for n in _BOOKS], None)
+        at = self.places(np.stack([fresh.high, fresh.low], axis=1))
+        stays = np.ones(len(self), bool)
         stays[at[at >= 0]] = False
-        kept = self.ids.filter(pa.array(stays))
-        books = [np.concatenate([old[stays], _numbers(rows[n])]) for old, n in zip(self._books(), _BOOKS, strict=True)]
-        return Known(version, pa.concat_arrays([kept, ids]), books[0], books[1], books[2], books[3].astype(bool))
+        kept = [column[stays] for column in self.columns()]
+        merged = [np.concatenate(pair) for pair in zip(kept, fresh.columns(), strict=True)]
+        order = np.argsort(merged[0], kind="stable")
+        return Known(version, *(column[order] for column in merged))
 
-    def _books(self) -> tuple[Any, ...]:
-        return self.updated_ms, self.fingerprint, self.load, self.deleted
+    def columns(self) -> tuple[Any, ...]:
+        """Hashes and what is known, one array each."""
+        return self.high, self.low, self.updated_ms, self.fingerprint, self.load, self.deleted
 
 
-def read_known(lake: Lake, name: str, columns: Columns) -> Known:
-    """What the latest version of the raw table knows; narrow columns only."""
-    empty = np.zeros(0, np.int64)
+def hashed(ids: pa.Array | pa.ChunkedArray) -> U64:
+    """128 bits of BLAKE2b of each key, shape (n, 2)."""
+    cells = pc.cast(ids, pa.binary()).to_pylist()
+    digests = b"".join([hashlib.blake2b(cell, digest_size=16).digest() for cell in cells])
+    return np.frombuffer(digests, "<u8").reshape(-1, 2)
+
+
+def raw_version(lake: Lake, name: str) -> DataVersion:
+    """The latest version of a feed's raw table; number 0 = there is none yet."""
     try:
-        version, batches = lake.scan_table("raw", name, columns=[columns.key, *_BOOKS])
+        return lake.resolve("raw", name)
     except NotFound:
-        none = DataVersion("raw", name, 0, 0, "")
-        return Known(none, pa.array([], pa.string()), empty, empty, empty, empty.astype(bool))
-    table = pa.Table.from_batches(list(batches))
-    table = newest(table, columns.key)
-    books = [_numbers(table[n]) for n in _BOOKS]
-    ids = pa.concat_arrays(table[columns.key].cast(pa.string()).chunks or [pa.array([], pa.string())])
-    return Known(version, ids, books[0], books[1], books[2], books[3].astype(bool))
+        return DataVersion("raw", name, 0, 0, "")
 
 
-def newest(table: pa.Table, key: str) -> pa.Table:
-    """The row of the newest load of each key."""
-    codes = table[key].combine_chunks().dictionary_encode()
-    codes = codes.combine_chunks() if isinstance(codes, pa.ChunkedArray) else codes
-    if len(codes.dictionary) == len(table):
-        return table
-    numbers = np.asarray(codes.indices.to_numpy(zero_copy_only=False), np.int64)
-    order = np.lexsort((_numbers(table["_fingerprint"]), _numbers(table["_load"]), numbers))
-    last = np.append(numbers[order][1:] != numbers[order][:-1], True)
-    return table.take(pa.array(np.sort(order[last])))
+def read_known(
+    lake: Lake, version: DataVersion, columns: Columns, *, ids: pa.Array | None = None, after: int | None = None
+) -> Known:
+    """What a version of the raw table knows; reads narrow columns, batch by batch.
+
+    Args:
+        lake: where the table is.
+        version: of the raw table.
+        columns: of its rows.
+        ids: only of these keys.
+        after: only of keys with rows that came after this version.
+    """
+    key = columns.key
+    hashes, kept, books = [np.zeros((0, 2), np.uint64)], [pa.array([], pa.string())], [_no_books()]
+    for rows in _scan(lake, version, [key, *_BOOKS], f"_load > {after}" if after else ""):
+        named = pc.cast(rows[key], pa.string())
+        if ids is not None:
+            hit = pc.is_in(named, value_set=ids)
+            rows, named = rows.filter(hit), named.filter(hit)  # noqa: PLW2901 - the rows that count
+        hashes.append(hashed(named))
+        books.append([_numbers(rows[n]) for n in _BOOKS])
+        if ids is not None or after is not None:
+            kept += named.chunks
+    together = [np.concatenate(column) for column in zip(*books, strict=True)]
+    some = pa.concat_arrays(kept) if ids is not None or after is not None else None
+    return _known(version, np.concatenate(hashes), together, some)
 
 
 def sort_out(known: Known, rows: pa.Table, key: str) -> tuple[pa.Table, dict[str, int]]:
@@ -95,12 +135,12 @@ def sort_out(known: Known, rows: pa.Table, key: str) -> tuple[pa.Table, dict[str
     last = np.full(len(codes.dictionary), -1, np.int64)
     last[numbers[order]] = order  # of several the last in order remains
     once = rows.take(pa.array(np.sort(last)))
-    at = known.places(once[key].combine_chunks())
-    there = at >= 0
-    place = np.maximum(at, 0)
-    if not len(known.ids):
+    if not len(known):
         counts = {"new": len(once), "changed": 0, "unchanged": 0, "stale": 0}
         return once, {**counts, "repeated": len(rows) - len(once)}
+    at = known.places(hashed(once[key]))
+    there = at >= 0
+    place = np.maximum(at, 0)
     gone = there & known.deleted[place]
     same = there & ~gone & (known.fingerprint[place] == _numbers(once["_fingerprint"]))
     stale = there & ~same & (_updated(once) < known.updated_ms[place])
@@ -112,11 +152,33 @@ def sort_out(known: Known, rows: pa.Table, key: str) -> tuple[pa.Table, dict[str
     return once.filter(pa.array(fresh)), counts
 
 
-def _updated(rows: pa.Table) -> npt.NDArray[np.int64]:
+def _known(version: DataVersion, hashes: U64, books: list[Ints], ids: pa.Array | None) -> Known:
+    """Of several rows of a key that of the newest load."""
+    updated, fingerprint, load, deleted = books
+    high, low = hashes[:, 0], hashes[:, 1]
+    order = np.lexsort((fingerprint, load, low, high))
+    high, low = high[order], low[order]
+    last = np.append((high[1:] != high[:-1]) | (low[1:] != low[:-1]), True)[: len(order)]
+    at = order[last]
+    made = Known(version, high[last], low[last], updated[at], fingerprint[at], load[at], deleted[at].astype(bool))
+    return made if ids is None else replace(made, ids=ids.take(pa.array(at)))
+
+
+def _scan(lake: Lake, version: DataVersion, columns: list[str], where: str) -> Iterator[pa.Table]:
+    if version.version:
+        _, batches = lake.scan_table("raw", version.name, version.version, columns=columns, where=where)
+        yield from (pa.Table.from_batches([batch]) for batch in pieces(batches))
+
+
+def _no_books() -> list[Ints]:
+    return [np.zeros(0, np.int64) for _ in _BOOKS]
+
+
+def _updated(rows: pa.Table) -> Ints:
     return _numbers(pc.fill_null(rows["_updated_ms"], NEVER_MS))
 
 
-def _numbers(values: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+def _numbers(values: pa.ChunkedArray) -> Ints:
     if values.type == pa.bool_():
         return np.asarray(pc.cast(values, pa.int8()).to_numpy(), np.int64)
     return np.asarray(pc.fill_null(values, NEVER_MS).to_numpy(), np.int64)

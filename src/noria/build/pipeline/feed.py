@@ -18,7 +18,30 @@ T = TypeVar("T")
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _OWN = ("columns", "key", "texts", "updated", "time", "label", "source", "rules", "contract", "full_refresh_days",
-        "mask_raw")  # fmt: skip
+        "mask_raw", "split")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """How clean rows are put on sides, once and for all; see `noria.stats.splitting.SplitPolicy`.
+
+    Args:
+        groups: columns whose equal values stay together, the most telling first, e.g. account and requester.
+        salt: makes splits independent of each other; "" = the feed's name.
+        val_share: of the groups, 0 to 1.
+        test_share: of the groups, 0 to 1.
+        val_from: a time: groups first seen from then on are validation; with `test_from`, instead of shares.
+        test_from: a time: groups first seen from then on are test.
+        fresh_from: a time: rows from then on are fresh, or on no side where they repeat an earlier one.
+    """
+
+    groups: tuple[str, ...] = ()
+    salt: str = ""
+    val_share: float = 0.1
+    test_share: float = 0.1
+    val_from: str = ""
+    test_from: str = ""
+    fresh_from: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +56,7 @@ class Feed:
         contract: what the clean table promises.
         full_refresh_days: days after which a run reads everything and finds what was deleted; 0 = never by itself.
         mask_raw: personal data is taken out of texts before they are staged, too.
+        split: how clean rows are put on sides; None = they are not.
     """
 
     name: str
@@ -42,6 +66,7 @@ class Feed:
     contract: Contract = field(default_factory=Contract)
     full_refresh_days: float = 7.0
     mask_raw: bool = True
+    split: Split | None = None
 
     @property
     def cleaner(self) -> RowCleaner:
@@ -67,11 +92,18 @@ def feed_of(name: str, raw: Mapping[str, Any]) -> Feed:
     columns = _filled(Columns, {"types": {str(k): str(v) for k, v in types.items()}, **roles}, where)
     columns.check(where)
     rest = {k: raw[k] for k in ("full_refresh_days", "mask_raw") if k in raw}
+    if "split" in raw:
+        rest["split"] = _filled(Split, raw["split"], f"{where} [split]")
     feed = Feed(
         name, columns, dict(raw.get("source", {})), _filled(Rules, raw.get("rules", {}), f"{where} [rules]"),
         _filled(Contract, raw.get("contract", {}), f"{where} [contract]"), **rest,
     )  # fmt: skip
     feed.contract.check_names(feed.cleaner.schema, where)
+    for column in feed.split.groups if feed.split else ():
+        if column not in feed.cleaner.schema.names:
+            raise UsageError(
+                f"{where} [split]: groups names {column!r}; there are {', '.join(feed.cleaner.schema.names)}."
+            )
     return feed
 
 

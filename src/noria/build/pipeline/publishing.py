@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,22 +10,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from noria.build.cleaning.groups import NARROW, affected, decide
+from noria.build.cleaning.groups import Verdicts, decide
+from noria.build.cleaning.narrow import NARROW, Narrow, pieces
 from noria.build.cleaning.rules import DUPLICATE_REASONS
 from noria.build.engine.spool import Engine, Spool
-from noria.build.extract.known import Known
+from noria.build.extract.known import Known, hashed
 from noria.build.pipeline.feed import Feed
+from noria.build.pipeline.held import Held
 from noria.build.pipeline.receipts import FeedReceipt
 from noria.errors import NotFound
 from noria.records import DataVersion
 from noria.stores.lake import Lake
 
-_VERDICT = ("reason", "detail", "near_of")
-_DECIDED = (*NARROW, "detail", "near_of")
+_BATCH_ROWS = 8_192
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,94 +49,78 @@ class Publisher:
     code: Mapping[str, str]
 
     def rebuild(self, known: Known) -> Published:
-        """Both tables anew from all that the raw table holds."""
+        """Both tables anew from all that the raw table holds; `known`: of all keys."""
         with tempfile.TemporaryDirectory(prefix="noria-ingest-") as folder:
             spool = self.engine.prepare(self._raw(known, 0), self.feed.cleaner, Path(folder))
             verdicts = decide(spool.narrow, self.feed.rules)
-            reasons = _counts(verdicts["reason"])
+            reasons = Counter(verdicts.words.counts(verdicts.reason))
             self._check_shares(len(verdicts), reasons)
             self._check_unique(spool.batches(), verdicts, None, [])
-            clean = self._write("clean", _parted(spool, verdicts, kept=True), known, mode="replace")
-            aside = self._write("quarantine", _parted(spool, verdicts, kept=False), known, mode="replace")
+            clean = self._write("clean", _parted(spool, verdicts, kept=True), known)
+            aside = self._write("quarantine", _parted(spool, verdicts, kept=False), known)
             return Published(clean, aside, reasons, spool.rules)
 
     def update(self, known: Known, last: FeedReceipt) -> Published:
-        """Only the rows that came, went or are touched by those: the same tables that `rebuild` would make."""
+        """Only the rows that came, went or are touched by those: the same tables that `rebuild` would make.
+
+        Args:
+            known: of the keys of which rows came after the last receipt.
+            last: the receipt in force.
+        """
         mark = last.raw.version if last.raw else 0
         with tempfile.TemporaryDirectory(prefix="noria-ingest-") as folder:
             spool = self.engine.prepare(self._raw(known, mark), self.feed.cleaner, Path(folder))
             self._put_back(last)
-            fresh = spool.narrow
-            held = {kind: self._state(kind, version) for kind, version in _pair(last)}
-            old = pa.concat_tables([held["clean"], held["quarantine"]])
-            gone = known.ids.filter(pa.array(known.deleted & (known.load > mark)))
-            moved = pc.is_in(old["id"], value_set=pa.concat_arrays([gone, *fresh["id"].chunks])).to_numpy()
-            verdicts, changes = self._decide(old, moved, fresh)
-            before = old.filter(pa.array(moved))
+            gone = known.ids.filter(pa.array(known.deleted)) if known.ids is not None else pa.array([], pa.string())
+            held = self._held(last, spool, gone, Path(folder))
+            fresh, changes = held.decided(self.feed.rules)
             reasons = Counter(last.reasons)
-            reasons.subtract(_counts(before["reason"]))
-            reasons.subtract(_counts(changes["was"]))
-            reasons.update(_counts(changes["reason"]))
-            reasons.update(_counts(verdicts["reason"]))
+            reasons.subtract(held.counts(held.moved))
+            reasons.subtract(changes.was)
+            for verdicts in (fresh, changes.verdicts):
+                reasons.update(verdicts.words.counts(verdicts.reason))
             reasons = Counter({k: n for k, n in reasons.items() if n > 0})
-            self._check_shares(len(old) - len(before) + len(fresh), reasons)
-            touched = self._rows_of(last, changes)
-            leaves = pa.concat_arrays([before["id"].combine_chunks(), changes["id"].combine_chunks()])
-            self._check_unique(spool.batches(), verdicts, last.clean, [leaves, *[b["id"] for b in touched[True]]])
-            versions = {
-                kind: self._merge(kind, version, [*_parted(spool, verdicts, kept=kind == "clean"),
-                                                  *touched[kind == "clean"]], leaves, held[kind]["id"], known)
-                for kind, version in _pair(last)
-            }  # fmt: skip
+            self._check_shares(held.n_old - int(held.moved.sum()) + len(fresh), reasons)
+            touched = self._rows_of(last, changes.verdicts)
+            leaves = held.ids_of(np.concatenate([np.flatnonzero(held.moved), changes.verdicts.rows]))
+            self._check_unique(spool.batches(), fresh, last.clean, [leaves, *[b["id"] for b in touched[True]]])
+            versions = {}
+            for kind, version in _pair(last):
+                kept = kind == "clean"
+                comes = [fresh.ids.take(pa.array(fresh.rows[(fresh.reason < 0) == kept]))]
+                comes += [b["id"] for b in touched[kept]]
+                away = held.leaving(kept, changes.verdicts.rows, pa.concat_arrays(comes))
+                batches = itertools.chain(_parted(spool, fresh, kept=kept), touched[kept])
+                versions[kind] = self._merge(kind, version, batches, sum(map(len, comes)), away, known)
             return Published(versions["clean"], versions["quarantine"], reasons, spool.rules)
 
-    def _decide(self, old: pa.Table, moved: npt.NDArray[np.bool_], fresh: pa.Table) -> tuple[pa.Table, pa.Table]:
-        """Verdicts on the fresh rows, in their order; and what changes for rows that did not move themselves.
+    def _held(self, last: FeedReceipt, spool: Spool, gone: pa.Array, folder: Path) -> Held:
+        """What decides of the rows of both tables, and of the fresh ones."""
+        rows, numbers = Narrow(folder / "held", verdicts=True), [0]
+        schema = pa.schema([self._schema.field(c) for c in (*NARROW, "detail", "near_of")])
+        for kind, version in _pair(last):
+            if version is not None:
+                _, batches = self.lake.scan_table(kind, self.feed.name, version.version, columns=schema.names)
+                for batch in pieces(batches):
+                    rows.add(batch.cast(schema))
+            numbers.append(rows.added)
+        for batch in spool.batches():
+            rows.add(batch.append_column("near_of", pa.nulls(batch.num_rows, pa.string())))
+        return Held(rows.close(), numbers[1], numbers[2], pa.concat_arrays([gone, spool.narrow.ids]))
 
-        `changes`: id, was (the reason so far), then the new verdict.
-        """
-        # what a group said of a row is decided anew; what the row alone said stays
-        alone = pc.if_else(pc.is_valid(old["content"]), pa.scalar(None, pa.string()), old["reason"])
-        plain = old.select(NARROW).set_column(NARROW.index("reason"), "reason", alone)
-        rows = pa.concat_tables([plain, fresh])
-        is_fresh = np.arange(len(rows)) >= len(old)
-        touched, around = affected(rows, np.concatenate([moved, np.ones(len(fresh), bool)]))
-        present = ~np.concatenate([moved, np.zeros(len(fresh), bool)])
-        looked = np.flatnonzero((around | is_fresh) & present)
-        said = decide(rows.take(pa.array(looked)), self.feed.rules)
-        verdicts = said.filter(pa.array(is_fresh[looked]))
-        look = touched[looked] & ~is_fresh[looked]
-        before = old.take(pa.array(looked[look]))
-        after = said.filter(pa.array(look))
-        # detail follows from the reason and from who came first
-        differs = np.zeros(len(before), bool)
-        for column in _VERDICT:
-            was, now = pc.fill_null(before[column], ""), pc.fill_null(after[column], "")
-            if column == "detail":
-                was, now = (pc.if_else(pc.is_valid(before["content"]), v, "") for v in (was, now))
-            if column == "reason":
-                now = pc.if_else(pc.is_valid(before["content"]), now, was)
-            differs |= pc.not_equal(was, now).to_numpy()
-        keep = pa.array(differs)
-        named = {"id": before["id"].filter(keep), "was": before["reason"].filter(keep)}
-        return verdicts, pa.table({**named, **{c: after[c].filter(keep) for c in _VERDICT}})
-
-    def _rows_of(self, last: FeedReceipt, changes: pa.Table) -> dict[bool, list[pa.RecordBatch]]:
-        """The whole rows of `changes` with their new verdict, by whether they are kept now."""
+    def _rows_of(self, last: FeedReceipt, verdicts: Verdicts) -> dict[bool, list[pa.RecordBatch]]:
+        """The whole rows of changed verdicts with those, by whether they are kept now."""
         found: dict[bool, list[pa.RecordBatch]] = {True: [], False: []}
-        if not len(changes):
+        if not len(verdicts):
             return found
-        ids = changes["id"].combine_chunks()
+        ids = verdicts.ids.take(pa.array(verdicts.rows))
         for kind, version in _pair(last):
             if version is None:
                 continue
-            for batch in self._batches(kind, version):
-                at = pc.index_in(batch["id"], value_set=ids)
-                hit = pc.is_valid(at)
-                if not pc.any(hit).as_py():
-                    continue
-                rows, verdict = batch.filter(hit), changes.take(at.filter(hit)).combine_chunks()
-                rows = _with(rows.select(self.feed.cleaner.schema.names), verdict.to_batches()[0], self._schema)
+            for batch in self.lake.pick_rows(kind, self.feed.name, version.version, "id", ids):
+                at = pc.index_in(batch["id"], value_set=ids).to_numpy()
+                rows = batch.select(self.feed.cleaner.schema.names).cast(self.feed.cleaner.schema)
+                rows = _with(rows, verdicts.take(at.astype(np.int64)).batch(), self._schema)
                 for kept in (True, False):
                     part = rows.filter(pc.equal(pc.is_null(rows["reason"]), kept))
                     found[kept] += [part] if part.num_rows else []
@@ -149,7 +134,7 @@ class Publisher:
         """The newest living rows of the raw table that were loaded after version `mark`."""
         schema, key = self.feed.columns.raw_schema, self.feed.columns.key
         where = f"_load > {mark}" if mark else ""
-        plain = not known.deleted.any() and known.version.rows == len(known.ids)
+        plain = not known.deleted.any() and known.version.rows == len(known)
         try:
             _, batches = self.lake.scan_table(
                 "raw", self.feed.name, known.version.version, columns=schema.names, where=where
@@ -159,18 +144,11 @@ class Publisher:
         for batch in batches:
             rows = batch.cast(schema)
             if not plain:
-                at = known.places(rows[key])
+                at = known.places(hashed(rows[key]))
                 loads = np.asarray(rows["_load"].to_numpy(zero_copy_only=False))
                 rows = rows.filter(pa.array((known.load[at] == loads) & ~known.deleted[at]))
-            if rows.num_rows:
-                yield rows
-
-    def _state(self, kind: str, version: DataVersion | None) -> pa.Table:
-        schema = pa.schema([self._schema.field(c) for c in _DECIDED])
-        if version is None:
-            return schema.empty_table()
-        _, batches = self.lake.scan_table(kind, self.feed.name, version.version, columns=list(_DECIDED))
-        return pa.Table.from_batches([b.cast(schema) for b in batches], schema)
+            # Small batches: the row functions hold several states of each text.
+            yield from (rows.slice(start, _BATCH_ROWS) for start in range(0, rows.num_rows, _BATCH_ROWS))
 
     def _batches(self, kind: str, version: DataVersion) -> Iterator[pa.RecordBatch]:
         _, batches = self.lake.scan_table(kind, self.feed.name, version.version, columns=self._schema.names)
@@ -194,27 +172,25 @@ class Publisher:
             )
 
     def _merge(
-        self, kind: str, version: DataVersion | None, batches: list[pa.RecordBatch], leaves: pa.Array,
-        there: pa.ChunkedArray, known: Known,
+        self, kind: str, version: DataVersion | None, batches: Iterator[pa.RecordBatch], n_rows: int, away: pa.Array,
+        known: Known,
     ) -> DataVersion | None:  # fmt: skip
         """Upserts rows, and takes out those that left for the other table or altogether."""
-        comes = pa.concat_arrays([b["id"] for b in batches]) if batches else pa.array([], pa.string())
-        away = leaves.filter(pc.and_(pc.is_in(leaves, value_set=there), pc.invert(pc.is_in(leaves, value_set=comes))))
-        if not batches and not len(away):
+        if not n_rows and not len(away):
             return version
-        if version is None and not batches:
+        if version is None and not n_rows:
             return None
-        expect = self._now(kind)
         rows = pa.RecordBatchReader.from_batches(self._schema, batches)
+        expect = self._now(kind)
         return self._store(kind, rows, "merge", self._note(known), expect, pa.table({"id": away}), (known.version,))
 
-    def _write(self, kind: str, batches: Iterator[pa.RecordBatch], known: Known, *, mode: str) -> DataVersion | None:
+    def _write(self, kind: str, batches: Iterator[pa.RecordBatch], known: Known) -> DataVersion | None:
         expect = self._now(kind)
         first = next(batches, None)
         if first is None and not expect.version:
             return None
         rows = pa.RecordBatchReader.from_batches(self._schema, _again(first, batches))
-        return self._store(kind, rows, mode, self._note(known), expect, None, (known.version,))
+        return self._store(kind, rows, "replace", self._note(known), expect, None, (known.version,))
 
     def _store(
         self, kind: str, rows: pa.RecordBatchReader, mode: str, note: Mapping[str, str], expect: DataVersion,
@@ -241,7 +217,7 @@ class Publisher:
         self.feed.contract.check_shares(rows - sum(reasons.values()), faulty, f"clean/{self.feed.name}")
 
     def _check_unique(
-        self, fresh: Iterable[pa.RecordBatch], verdicts: pa.Table, clean: DataVersion | None, leaves: list[pa.Array]
+        self, fresh: Iterable[pa.RecordBatch], verdicts: Verdicts, clean: DataVersion | None, leaves: list[pa.Array]
     ) -> None:
         columns = self.feed.contract.unique
         if not columns:
@@ -249,7 +225,7 @@ class Publisher:
         values: dict[str, list[pa.Array]] = {c: [] for c in columns}
         at = 0
         for batch in fresh:
-            kept = pc.is_null(verdicts["reason"].slice(at, batch.num_rows).combine_chunks())
+            kept = pa.array(verdicts.reason[at : at + batch.num_rows] < 0)
             at += batch.num_rows
             for column in columns:
                 values[column].append(batch[column].filter(kept))
@@ -265,26 +241,21 @@ def _pair(last: FeedReceipt) -> tuple[tuple[str, DataVersion | None], tuple[str,
     return ("clean", last.clean), ("quarantine", last.quarantine)
 
 
-def _parted(spool: Spool, verdicts: pa.Table, *, kept: bool) -> Iterator[pa.RecordBatch]:
+def _parted(spool: Spool, verdicts: Verdicts, *, kept: bool) -> Iterator[pa.RecordBatch]:
     """The spooled rows that stay, or that are set aside, with their verdicts."""
     at = 0
     for batch in spool.batches():
-        verdict = verdicts.slice(at, batch.num_rows).combine_chunks()
-        at += batch.num_rows
-        keep = pc.equal(pc.is_null(verdict["reason"]), kept).combine_chunks()
-        if pc.any(keep).as_py():
+        keep = (verdicts.reason[at : at + batch.num_rows] < 0) == kept
+        if keep.any():
             schema = batch.schema.append(pa.field("near_of", pa.string()))
-            yield _with(batch, verdict.to_batches()[0], schema).filter(keep)
+            yield _with(batch, verdicts.batch(at, batch.num_rows), schema).filter(pa.array(keep))
+        at += batch.num_rows
 
 
 def _with(rows: pa.RecordBatch, verdict: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     detail = pc.if_else(pc.is_valid(rows["content"]), verdict["detail"], rows["detail"])
     made = {"near_of": verdict["near_of"], "reason": verdict["reason"], "detail": detail}
     return pa.RecordBatch.from_arrays([made[n] if n in made else rows[n] for n in schema.names], schema=schema)
-
-
-def _counts(reasons: pa.ChunkedArray) -> dict[str, int]:
-    return {v["values"]: v["counts"] for v in reasons.drop_null().value_counts().to_pylist()}
 
 
 def _again(first: pa.RecordBatch | None, rest: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 
@@ -24,9 +24,12 @@ _SCHEMA = pa.schema(
         pa.field("reasons", pa.string()), pa.field("rules", pa.string()), pa.field("raw", pa.string()),
         pa.field("clean", pa.string()), pa.field("quarantine", pa.string()), pa.field("message", pa.string()),
         pa.field("setup", pa.string()), pa.field("code", pa.string()),
-        pa.field("cursor", pa.string()), pa.field("staged", pa.int64()),
+        pa.field("cursor", pa.string()), pa.field("staged", pa.int64()), pa.field("splits", pa.string()),
     ]
 )  # fmt: skip
+
+_VERSIONS = ("raw", "clean", "quarantine", "splits")
+_AS_JSON = ("counts", "reasons", "rules", "code", *_VERSIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class FeedReceipt:
         setup: fingerprint of columns, rules and contract; another one means a rebuild.
         code: which code ran.
         cursor: up to where the source was read when the raw table was at version `staged`.
+        splits: the version of the table of sides; None = the feed has no split.
     """
 
     run: int
@@ -65,25 +69,35 @@ class FeedReceipt:
     code: Mapping[str, str] = field(default_factory=dict)
     cursor: str | None = None
     staged: int = 0
+    splits: DataVersion | None = None
+
+
+Latest: TypeAlias = tuple[DataVersion, FeedReceipt | None]
 
 
 def receipts(lake: Lake, name: str) -> list[FeedReceipt]:
     """All receipts of a feed, oldest first."""
-    return _read(lake, name)[1]
+    return [_receipt(row) for row in _read(lake, name)[1].to_pylist()]
 
 
-def _read(lake: Lake, name: str) -> tuple[DataVersion, list[FeedReceipt]]:
+def _read(lake: Lake, name: str) -> tuple[DataVersion, pa.Table]:
     try:
         version, table = lake.read_table("receipts", name)
     except NotFound:
-        return DataVersion("receipts", name, 0, 0, ""), []
-    return version, sorted((_receipt(row) for row in table.to_pylist()), key=lambda r: r.run)
+        return DataVersion("receipts", name, 0, 0, ""), _SCHEMA.empty_table()
+    if "splits" not in table.column_names:  # of a table made before there were sides
+        table = table.append_column("splits", pa.nulls(len(table), pa.string()))
+    return version, table.sort_by("run")
 
 
-def latest(lake: Lake, name: str) -> tuple[DataVersion, FeedReceipt | None]:
-    """The receipts table's version, and the newest receipt."""
+def latest(lake: Lake, name: str, before: Latest | None = None) -> Latest:
+    """The receipts table's version, and the newest receipt; `before`: what was read earlier, read again if need be."""
+    if before is not None and before[0].version:
+        now = lake.resolve("receipts", name)
+        if now == before[0]:
+            return before
     version, found = _read(lake, name)
-    return version, found[-1] if found else None
+    return version, _receipt(found.slice(len(found) - 1).to_pylist()[0]) if len(found) else None
 
 
 def keep(lake: Lake, name: str, receipt: FeedReceipt, *, expect: DataVersion) -> None:
@@ -93,7 +107,7 @@ def keep(lake: Lake, name: str, receipt: FeedReceipt, *, expect: DataVersion) ->
         StateError: another run has published since `expect` was read.
     """
     row = asdict(receipt)
-    for column in ("counts", "reasons", "rules", "raw", "clean", "quarantine", "code"):
+    for column in _AS_JSON:
         row[column] = json.dumps(row[column], sort_keys=True)
     lake.write_table(
         "receipts", name, pa.Table.from_pylist([row], schema=_SCHEMA), mode="append", note={},
@@ -102,6 +116,6 @@ def keep(lake: Lake, name: str, receipt: FeedReceipt, *, expect: DataVersion) ->
 
 
 def _receipt(row: Mapping[str, Any]) -> FeedReceipt:
-    read = {c: json.loads(row[c]) for c in ("counts", "reasons", "rules", "raw", "clean", "quarantine", "code")}
-    versions = {c: DataVersion(**read[c]) if read[c] else None for c in ("raw", "clean", "quarantine")}
+    read = {c: json.loads(row[c] or "null") for c in _AS_JSON}
+    versions = {c: DataVersion(**read[c]) if read[c] else None for c in _VERSIONS}
     return FeedReceipt(**{**row, **read, **versions})

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 
 from noria.build.engine.spool import EmbeddedEngine, Engine
-from noria.build.extract.known import Known, read_known
+from noria.build.extract.known import Known, raw_version, read_known
 from noria.build.extract.staging import Staged, Stager
 from noria.build.pipeline.feed import Feed
 from noria.build.pipeline.publishing import Published, Publisher
-from noria.build.pipeline.receipts import FeedReceipt, keep, latest, receipts
+from noria.build.pipeline.receipts import FeedReceipt, Latest, keep, latest, receipts
+from noria.build.pipeline.splits import give_sides
 from noria.errors import DataError, StateError
 from noria.ports.source import Source
 from noria.records import DAY_MS, DataVersion
@@ -52,30 +53,34 @@ def run_feed(
         OutsideError: the source failed; what was read is staged. StateError: other runs were always faster.
     """
     columns, contract = feed.columns, feed.contract
-    _, last = latest(lake, feed.name)
+    found = latest(lake, feed.name)
+    last = found[1]
     due = full or _refresh_due(lake, feed, time_ms)
     stager = Stager(lake, feed.name, columns, time_ms, feed.mask_raw, contract.max_deleted_share)
     refused: DataError | None = None
-    staged = Staged(read_known(lake, feed.name, columns)) if source is None else None
+    raw = raw_version(lake, feed.name)
+    staged = Staged(raw)
     if source is not None:
         try:
-            since = stager.cursor(last.cursor, last.staged) if last else stager.cursor(None, 0)
-            staged = stager.stage(source, since, full=due and last is not None)
+            since = stager.cursor(raw.version, last.cursor if last else None, last.staged if last else 0)
+            staged = stager.stage(source, raw, since, full=due and last is not None)
         except DataError as error:
-            refused, staged = error, Staged(read_known(lake, feed.name, columns))
-    assert staged is not None  # noqa: S101 - one of the two
+            refused, staged = error, Staged(raw_version(lake, feed.name))
     draft = FeedReceipt(
         0, time_ms, "", staged.complete, source.describe() if source else "staged rows",
         {k: staged.counts[k] for k in sorted(staged.counts)}, setup=setup_of(feed), code=dict(code or {}),
         cursor=staged.cursor or (last.cursor if last else None),
-        staged=staged.known.version.version if staged.cursor else last.staged if last else 0,
+        staged=staged.version.version if staged.cursor else last.staged if last else 0,
     )  # fmt: skip
     publisher = Publisher(lake, feed, engine or EmbeddedEngine(), time_ms, code or {})
-    for _ in range(_TRIES):
+    for attempt in range(_TRIES):
+        # Files of the last published versions can be gone, where a vacuum came after a run had died over them.
+        anew = rebuild or attempt >= _TRIES // 2
         try:
-            return _publish(lake, feed, publisher, draft, rebuild=rebuild, refused=refused)
+            found = latest(lake, feed.name, found)
+            return _publish(publisher, draft, found, staged, rebuild=anew, refused=refused)
         except StateError:
-            continue
+            staged.version = raw_version(lake, feed.name)
     raise StateError(f"feed {feed.name}: other runs were always faster; run again when they have ended.")
 
 
@@ -86,38 +91,48 @@ def setup_of(feed: Feed) -> str:
 
 
 def _publish(
-    lake: Lake, feed: Feed, publisher: Publisher, draft: FeedReceipt, *, rebuild: bool, refused: DataError | None
+    publisher: Publisher, draft: FeedReceipt, found: Latest, staged: Staged, *, rebuild: bool, refused: DataError | None
 ) -> FeedReceipt:
     """Cleans what the last receipt does not know yet, and appends the new receipt."""
-    version, last = latest(lake, feed.name)
-    known = read_known(lake, feed.name, feed.columns)
+    lake, feed = publisher.lake, publisher.feed
+    version, last = found
     run = replace(draft, run=(last.run if last else 0) + 1)
     if last is not None:
-        run = replace(run, raw=last.raw, clean=last.clean, quarantine=last.quarantine, reasons=last.reasons)
+        run = replace(
+            run, raw=last.raw, clean=last.clean, quarantine=last.quarantine, reasons=last.reasons, splits=last.splits
+        )
     if refused is not None:
         return _told(lake, feed, replace(run, status="refused", message=str(refused)), version)
     mark = last.raw.version if last and last.raw else 0
     anew = rebuild or last is None or not mark or last.setup != draft.setup
-    if not anew and known.version.version == mark:
+    if not anew and staged.version.version == mark:
         return _told(lake, feed, replace(run, status="unchanged"), version)
     try:
-        made = _made(publisher, known, last, mark, anew=anew)
+        known, made = _made(publisher, staged, None if anew else last, mark)
+        sided = give_sides(lake, feed, made.clean, run.time_ms)
     except DataError as error:
         # the setup stays that of the tables in force, so that the next run builds them anew where it must
         setup = last.setup if last else ""
         return _told(lake, feed, replace(run, status="refused", message=str(error), setup=setup), version)
     run = replace(
         run, status="published", raw=known.version, clean=made.clean, quarantine=made.quarantine,
-        reasons=dict(sorted(made.reasons.items())), rules=dict(made.rules),
+        reasons=dict(sorted(made.reasons.items())), rules=dict(made.rules), splits=sided.version,
+        counts={**run.counts, **sided.counts},
     )  # fmt: skip
     return _told(lake, feed, run, version)
 
 
-def _made(publisher: Publisher, known: Known, last: FeedReceipt | None, mark: int, *, anew: bool) -> Published:
-    n_new = int((known.load > mark).sum())
-    if anew or last is None or n_new > _ANEW_SHARE * len(known.ids):
-        return publisher.rebuild(known)
-    return publisher.update(known, last)
+def _made(publisher: Publisher, staged: Staged, last: FeedReceipt | None, mark: int) -> tuple[Known, Published]:
+    """What is new brought in over the last receipt; everything anew where there is none, or where that is cheaper."""
+    lake, feed, raw, known = publisher.lake, publisher.feed, staged.version, staged.known
+    if last is not None:
+        news = read_known(lake, raw, feed.columns, after=mark)
+        n_old = sum(version.rows for version in (last.clean, last.quarantine) if version)
+        if len(news) <= _ANEW_SHARE * (n_old + len(news)):
+            return news, publisher.update(news, last)
+    if known is None or known.version != raw:
+        known = read_known(lake, raw, feed.columns)
+    return known, publisher.rebuild(known)
 
 
 def _told(lake: Lake, feed: Feed, run: FeedReceipt, version: DataVersion) -> FeedReceipt:

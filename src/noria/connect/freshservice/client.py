@@ -12,11 +12,12 @@ import httpx
 import stamina
 
 from noria.errors import OutsideError
-from noria.ports.help_desk import Later, Refused, UnknownOutcome
+from noria.ports.help_desk import Later, NotAllowed, Refused, UnknownOutcome
 
 PAGE = 100
 LONGEST_WAIT_S = 90.0
 _TRIES = 6
+_ABOUT_THE_BODY = frozenset({400, 409, 413, 422})
 
 
 class GoneError(Refused):
@@ -33,6 +34,7 @@ class FreshserviceClient:
     Args:
         url: e.g. "https://example.freshservice.com"; the path of the API is added.
         key: the API key of an agent; it is never shown.
+        key_name: where the key comes from, for what is said when it is not accepted.
         share: the share (0 to 1] of the account's calls a minute that reading may use; the rest is for others.
         sleep: waits so many seconds, to keep to the share.
         pause_s: the first wait before a failed call is repeated, seconds.
@@ -44,13 +46,14 @@ class FreshserviceClient:
         url: str,
         key: str,
         *,
+        key_name: str = "NORIA_HELP_DESK_KEY",
         share: float = 0.5,
         sleep: Callable[[float], None] = time.sleep,
         timeout_s: float = 40.0,
         pause_s: float = 0.2,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self.url, self.share = url.rstrip("/"), share
+        self.url, self.share, self._key_name = url.rstrip("/"), share, key_name
         self._host, self._sleep, self._pause_s = urlsplit(url).netloc, sleep, pause_s
         self._http = httpx.Client(
             base_url=f"{self.url}/api/v2/",
@@ -127,12 +130,14 @@ class FreshserviceClient:
                 return UnknownOutcome(f"{said}; the call may have been carried out.")
             return OutsideError(f"{said}; try again later.", retry_helps=True)
         if code == httpx.codes.UNAUTHORIZED:
-            return Refused(f"{said}: the API key is not accepted. Set NORIA_HELP_DESK_KEY to a valid one.")
+            return NotAllowed(f"{said}: the API key is not accepted. Set {self._key_name} to a valid one.")
         if code == httpx.codes.FORBIDDEN:
-            return Refused(f"{said}: the agent of this API key lacks the right. Give its role the right to read this.")
+            return NotAllowed(f"{said}: the agent of this API key lacks the right. Give its role the right to it.")
         if code == httpx.codes.NOT_FOUND:
             return GoneError(f"{said}: there is no such thing.")
-        return Refused(f"{said}: {_detail(reply)}")
+        if code in _ABOUT_THE_BODY:
+            return Refused(f"{said}: {_detail(reply)}", _faults(reply))
+        return NotAllowed(f"{said}, which it should not. Is {self.url} the account's own address, and is it active?")
 
     def _pace(self, reply: httpx.Response) -> None:
         """Slows reading down once the account has less left than the part that is not ours."""
@@ -172,11 +177,21 @@ def _number(text: str | None) -> int:
 
 def _detail(reply: httpx.Response) -> str:
     """The single faults of a validation error, or what was said, in at most 300 characters."""
+    said = _said(reply)
+    faults = [f"{e.get('field')}: {e.get('message')}" for e in said.get("errors") or [] if isinstance(e, Mapping)]
+    told = said.get("description") or said.get("message") or said or reply.reason_phrase or "no explanation"
+    return ("; ".join(faults) or str(told))[:300]
+
+
+def _faults(reply: httpx.Response) -> str:
+    """Fields and codes of a validation error, in at most 100 characters."""
+    faults = [e for e in _said(reply).get("errors") or [] if isinstance(e, Mapping)]
+    return ", ".join(f"{e.get('field')} {e.get('code')}" for e in faults)[:100]
+
+
+def _said(reply: httpx.Response) -> Mapping[str, Any]:
     try:
         said = reply.json()
     except ValueError:
-        return reply.reason_phrase or "no explanation"
-    if not isinstance(said, Mapping):
-        return "no explanation"
-    faults = [f"{e.get('field')}: {e.get('message')}" for e in said.get("errors") or [] if isinstance(e, Mapping)]
-    return ("; ".join(faults) or str(said.get("description") or said.get("message") or said))[:300]
+        return {}
+    return said if isinstance(said, Mapping) else {}

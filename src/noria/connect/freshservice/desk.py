@@ -11,14 +11,16 @@ from typing import Any
 from noria.connect.freshservice import rows
 from noria.connect.freshservice.client import FreshserviceClient, GoneError
 from noria.connect.freshservice.text import plain_text
-from noria.errors import NotFound
-from noria.ports.help_desk import Batch, NewTicket, Progress, Refused, Row, Stream
+from noria.errors import NotFound, OutsideError
+from noria.ports.help_desk import Batch, Later, NewTicket, NotAllowed, Progress, Refused, Row, Stream
 
 OVERLAP_MS = 300_000
 """Read again before each cursor: rows move between pages while people work."""
 _FIRST = "2000-01-01T00:00:00Z"
 _CHATBOT, _PORTAL = 11, 2
 _OPEN, _LOW = 2, 1
+_RATED = {"resolved", "closed"}
+"""An account chooses at which of them it asks the person."""
 
 
 class FreshserviceDesk:
@@ -27,10 +29,20 @@ class FreshserviceDesk:
     Args:
         client: the calls.
         private_notes: whether private notes come with the conversations; they do not unless the account opted in.
+        mark_field: a custom field of tickets that takes the mark as well; "" = none.
+        fields: more fields of new tickets, such as those that the account's form demands.
     """
 
-    def __init__(self, client: FreshserviceClient, *, private_notes: bool = False) -> None:
-        self._client, self._private_notes = client, private_notes
+    def __init__(
+        self,
+        client: FreshserviceClient,
+        *,
+        private_notes: bool = False,
+        mark_field: str = "",
+        fields: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._client, self._private_notes, self._mark_field = client, private_notes, mark_field
+        self._fields = dict(fields or {})
         self._source: int | None = None
 
     def pull(self, stream: Stream, cursor: str = "") -> Iterator[Batch]:
@@ -42,29 +54,36 @@ class FreshserviceDesk:
         else:
             yield from self._whole(stream)
 
+    def since(self, time_ms: int) -> str:
+        """See `HelpDesk.since`."""
+        return str(time_ms)
+
     def create(self, ticket: NewTicket) -> str:
         """See `HelpDesk.create`."""
         text = html.escape(ticket.text).replace("\n", "<br>")
-        who = {"email": ticket.requester} if "@" in ticket.requester else {"requester_id": _number(ticket.requester)}
-        body = {
+        body: dict[str, Any] = {
             "subject": ticket.subject,
             "description": f"{text}<br><br>{html.escape(ticket.mark)}",
-            **who,
+            **_person(ticket.requester),
             "status": _OPEN,
             "priority": _LOW,
             "source": self._offered_source(),
-            "tags": [ticket.mark, *ticket.tags],
+            **self._fields,
+            "tags": [ticket.mark, *ticket.tags, *self._fields.get("tags", ())],
         }
-        return str(self._client.post("tickets", body)["ticket"]["id"])
+        if self._mark_field:
+            body["custom_fields"] = {**self._fields.get("custom_fields", {}), self._mark_field: ticket.mark}
+        try:
+            return str(self._client.post("tickets", body)["ticket"]["id"])
+        except GoneError as error:
+            raise NotAllowed(f"{error} Is it the account's own address?") from None
 
     def find(self, ticket: NewTicket, since_ms: int) -> str | None:
         """See `HelpDesk.find`."""
-        who: dict[str, Any] = (
-            {"email": ticket.requester} if "@" in ticket.requester else {"requester_id": ticket.requester}
-        )
+        who = _person(ticket.requester)
         for page in self._client.rows("tickets", "tickets", updated_since=_stamp(since_ms), **who):
             for record in page:
-                if ticket.mark in (record.get("tags") or []) or ticket.mark in (record.get("description") or ""):
+                if self._carries(record, ticket.mark):
                     return str(record["id"])
         return None
 
@@ -83,7 +102,7 @@ class FreshserviceDesk:
         except GoneError:
             raise NotFound("ticket", ticket_id) from None
         stats, status = record.get("stats") or {}, rows.status_of(record.get("status"))
-        rated = self._rating(ticket_id) if status == "closed" else None
+        rated = self._rating(ticket_id) if status in _RATED else None
         score = rated.get("score") or {} if rated else {}
         return Progress(
             ticket_id=ticket_id,
@@ -118,7 +137,10 @@ class FreshserviceDesk:
         """Tickets that changed, or what belongs to them; the next cursor is the start of this walk, by their clock."""
         began_ms = None
         since = _stamp(int(cursor) - OVERLAP_MS) if cursor else _FIRST
-        for page in self._client.rows("tickets", "tickets", updated_since=since, order_type="asc", include="stats"):
+        walk: dict[str, Any] = {"updated_since": since, "order_type": "asc"}
+        if stream == "tickets":
+            walk["include"] = "requester"  # the list itself names people by number only
+        for page in self._client.rows("tickets", "tickets", **walk):
             began_ms = began_ms or self._client.now_ms
             yield Batch(tuple(self._of_tickets(stream, page)))
         yield Batch((), str(began_ms))
@@ -129,7 +151,7 @@ class FreshserviceDesk:
                 yield rows.ticket_row(record)
             elif stream == "conversations":
                 yield from self._conversations(str(record["id"]))
-            elif rows.status_of(record.get("status")) == "closed" and (rated := self._rating(str(record["id"]))):
+            elif rows.status_of(record.get("status")) in _RATED and (rated := self._rating(str(record["id"]))):
                 score = rated.get("score") or {}
                 yield {
                     "id": str(rated["id"]),
@@ -181,10 +203,23 @@ class FreshserviceDesk:
         for page in self._client.rows(path, name, **params):
             yield from page
 
+    def _carries(self, record: Mapping[str, Any], mark: str) -> bool:
+        fields = record.get("custom_fields") or {}
+        return (
+            mark in (record.get("tags") or [])
+            or mark in (record.get("description") or record.get("description_text") or "")
+            or bool(self._mark_field and fields.get(self._mark_field) == mark)
+        )
+
     def _offered_source(self) -> int:
         """The source "chatbot" where the account offers it, else the portal."""
         if self._source is None:
-            fields = self._client.get("ticket_form_fields").get("ticket_fields") or []
+            try:
+                fields = self._client.get("ticket_form_fields").get("ticket_fields") or []
+            except Refused:  # a key that may make tickets need not be one that may read the form
+                fields = []
+            except OutsideError as error:
+                raise error if isinstance(error, Later) else Later(str(error), 60.0) from None
             offered = [c.get("id") for f in fields if f.get("name") == "source" for c in f.get("choices") or []]
             self._source = _CHATBOT if _CHATBOT in offered else _PORTAL
         return self._source
@@ -212,6 +247,14 @@ def _whole_row(stream: Stream, record: Mapping[str, Any]) -> Row:
 
 def _stamp(time_ms: int) -> str:
     return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _person(name: str) -> dict[str, Any]:
+    if "@" in name:
+        return {"email": name}
+    if not name.isdigit():
+        raise Refused(f"Freshservice knows people by e-mail address or number, not by {name!r}.")
+    return {"requester_id": int(name)}
 
 
 def _number(text: str) -> int:

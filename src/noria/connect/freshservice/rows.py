@@ -27,6 +27,7 @@ def time_ms(stamp: object) -> int | None:
 def ticket_row(record: Record) -> dict[str, Any]:
     """One ticket."""
     html = record.get("description") or ""
+    person = record.get("requester") or {}
     return {
         "id": str(record["id"]),
         "subject": record.get("subject") or "",
@@ -36,7 +37,7 @@ def ticket_row(record: Record) -> dict[str, Any]:
         "status": status_of(record.get("status")),
         **{name: record.get(name) for name in ("priority", "source")},
         "requester_id": _id(record.get("requester_id")),
-        "requester_email": record.get("email") or "",
+        "requester_email": record.get("email") or person.get("email") or person.get("primary_email") or "",
         "department_id": _id(record.get("department_id")),
         "workspace_id": _id(record.get("workspace_id")),
         "tags": list(record.get("tags") or []),

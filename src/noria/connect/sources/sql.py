@@ -14,6 +14,8 @@ from noria.errors import OutsideError, UsageError
 from noria.ports.source import Page
 
 _PAGE_ROWS = 5_000
+_SQLITE_WRONG = ("no such table", "no such column", "syntax error")
+"""What SQLite tells as an operational error although the query is wrong."""
 
 
 class SqlSource:
@@ -69,6 +71,8 @@ class SqlSource:
         except KeyError:
             raise UsageError(f"the query gives no column {self._cursor!r} to go by.") from None
         except sa.exc.OperationalError as error:
+            if any(sign in str(error.orig) for sign in _SQLITE_WRONG):
+                raise UsageError(f"{self.describe()}: {_first(error)}") from None
             raise OutsideError(f"{self.describe()}: {_first(error)}", retry_helps=True) from error
         except (sa.exc.ProgrammingError, sa.exc.ArgumentError) as error:
             raise UsageError(f"{self.describe()}: {_first(error)}") from None

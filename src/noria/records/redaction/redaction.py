@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from noria.records.redaction.recognisers import RECOGNISERS, Recogniser
 
-# Each built-in kind needs a digit, an at sign, or a run of letters that no word has: most texts stop here.
+# Each built-in kind needs one of a few signs or a run of letters that no word has: most texts stop here.
+_SIGNS = re.compile(r"[\d@:=-]")
+_LONG = 16
 _MAY_HOLD = re.compile(r"[\d@]|[\w.+/=-]{16}|BEGIN|(?:pass|pwd|secret|key|token|pin)\w*\s*[:=]", re.IGNORECASE)
 
 
@@ -27,8 +29,10 @@ def redact(text: str, recognisers: Sequence[Recogniser] = RECOGNISERS) -> Redact
         text: any text.
         recognisers: what to look for; where two find the same place, the earlier one names it.
     """
-    if recognisers is RECOGNISERS and not _MAY_HOLD.search(text):
-        return Redacted(text, {})
+    if recognisers is RECOGNISERS:
+        plain = _SIGNS.search(text) is None and max(map(len, text.split()), default=0) < _LONG
+        if plain or not _MAY_HOLD.search(text):
+            return Redacted(text, {})
     taken: list[tuple[int, int, str]] = []
     for recogniser in recognisers:
         for start, end in recogniser.find(text):

@@ -106,9 +106,9 @@ class Canary:
         """The challenger's answer, or the live agent's where the session is its own or the challenger raised."""
         self.settle()
         if self.stays:
-            return self.live.agent.answer(text, account, groups)
+            return self.live.answer(text, account, groups)
         try:
             return self.own.agent.answer(text, account, groups)
         except Exception as error:  # noqa: BLE001 - whatever fails in a challenger, the user gets the live answer
             self.error = f"agent: {type(error).__name__}: {error}"[:500]
-            return self.live.agent.answer(text, account, groups)
+            return self.live.answer(text, account, groups)

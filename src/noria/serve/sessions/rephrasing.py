@@ -27,7 +27,7 @@ def rephrased(turns: Sequence[Turn]) -> list[Feedback]:
         Feedback(f"rephrased:{a.prediction.prediction_id}", a.prediction.prediction_id, "rephrased",
                  b.prediction.query.time_ms, b.prediction.prediction_id)
         for a, b in pairwise(turns)
-        if _again(a, b)
+        if again(a, b)
     ]  # fmt: skip
 
 
@@ -37,7 +37,8 @@ def alike(one: str, other: str) -> float:
     return len(a & b) / min(len(a), len(b)) if a and b else 0.0
 
 
-def _again(first: Turn, second: Turn) -> bool:
+def again(first: Turn, second: Turn) -> bool:
+    """Whether the second of two turns asks what the first asked; see `rephrased`."""
     a, b = first.prediction, second.prediction
     if b.query.time_ms - a.query.time_ms > WITHIN_MS or a.answer.decision == "handoff":
         return False

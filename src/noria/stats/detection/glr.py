@@ -76,6 +76,30 @@ def shape_glr(
     return _evidence(np.array(gains) / dispersion, np.array(freedom), spans)
 
 
+def begin(
+    reference: npt.ArrayLike, counts: npt.ArrayLike, *, dispersion: float = 1.0, c: float = 3.68
+) -> tuple[int, int, int]:
+    """When a mix left the reference, for good: the most likely first window, first and last of the likelihood set.
+
+    Args:
+        reference: as in `shape_glr`.
+        counts: of windows up to an alarm, as in `shape_glr`, at least one.
+        dispersion: as in `shape_glr`.
+        c: width of the set in log-likelihood, as in `locate`.
+
+    Example:
+        >>> begin([5000, 3000, 2000], [[50, 30, 20]] * 40 + [[35, 30, 35]] * 20)
+        (40, 40, 40)
+    """
+    before, cells = _strata(reference, counts)
+    _check(dispersion)
+    since = np.cumsum(cells[::-1], axis=0)[::-1]
+    until = cells.sum(axis=0)[None] - since + before
+    gain = (_entropy(since, since.sum(axis=2)) + _entropy(until, until.sum(axis=2))).sum(axis=1) / dispersion
+    inside = np.flatnonzero(gain >= gain.max() - c)
+    return int(gain.argmax()), int(inside[0]), int(inside[-1])
+
+
 def mean_glr(
     reference: npt.ArrayLike,
     n: npt.ArrayLike,

@@ -52,13 +52,13 @@ def tango_lower(b: int, c: int, n: int, level: float = 0.95) -> float:
     return low
 
 
-def tango_lowers(b: npt.ArrayLike, c: npt.ArrayLike, n: int, level: float = 0.95) -> Floats:
-    """`tango_lower` for many comparisons at once, all on n pairs.
+def tango_lowers(b: npt.ArrayLike, c: npt.ArrayLike, n: npt.ArrayLike, level: float = 0.95) -> Floats:
+    """`tango_lower` for many comparisons at once.
 
     Args:
         b: for each comparison (k,) the pairs in which only the champion was right.
         c: for each comparison (k,) the pairs in which only the challenger was right.
-        n: all pairs of a comparison.
+        n: all pairs of a comparison, one number or one for each (k,).
         level: one-sided confidence, above 0.5.
 
     Returns:
@@ -73,10 +73,16 @@ def tango_lowers(b: npt.ArrayLike, c: npt.ArrayLike, n: int, level: float = 0.95
     """
     lost, won = np.asarray(b, dtype=np.float64), np.asarray(c, dtype=np.float64)
     z = one_sided(level)
-    if len(lost) != len(won) or ((lost < 0) | (won < 0) | (lost + won > n)).any():
-        raise UsageError(f"counts below 0 or above the {n} pairs, or not as many of one as of the other.")
-    if n == 0:
-        return np.full(len(lost), -1.0)
+    if len(lost) != len(won):
+        raise UsageError(f"{len(lost)} counts of one and {len(won)} of the other.")
+    n = np.broadcast_to(np.asarray(n, dtype=np.float64), lost.shape)
+    if ((lost < 0) | (won < 0) | (lost + won > n)).any():
+        raise UsageError("counts below 0 or above the number of pairs.")
+    if (n == 0).any():
+        some = n > 0
+        bounds = np.full(len(lost), -1.0)
+        bounds[some] = tango_lowers(lost[some], won[some], n[some], level) if some.any() else -1.0
+        return bounds
     low, high = np.full(len(lost), -1.0), (won - lost) / n
     for _ in range(_HALVINGS):
         middle = (low + high) / 2

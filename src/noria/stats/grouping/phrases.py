@@ -103,7 +103,9 @@ PRIOR = 500.0
 """Words that the background's shares count for."""
 
 
-def key_phrases(group: Sequence[str], background: Sequence[str], most: int = 3) -> tuple[str, ...]:
+def key_phrases(
+    group: Sequence[str], background: Sequence[str], most: int = 3, *, least: float = 0.0
+) -> tuple[str, ...]:
     """Words and pairs of words that tell a group from the rest, the most telling first.
 
     By the z score of the log-odds ratio with an informative Dirichlet prior (Monroe, Colaresi and Quinn 2008); a text
@@ -113,6 +115,7 @@ def key_phrases(group: Sequence[str], background: Sequence[str], most: int = 3) 
         group: its texts.
         background: texts of everything else (and the group's own, if it pleases).
         most: how many.
+        least: z score that a phrase must exceed.
 
     >>> key_phrases(["my badge is lost", "new badge please"], ["my vpn is down", "new laptop please"] * 5)
     ('badge',)
@@ -123,8 +126,8 @@ def key_phrases(group: Sequence[str], background: Sequence[str], most: int = 3) 
     here, there = sum(inside.values()), sum(outside.values())
     scores: list[tuple[float, str]] = []
     for phrase, count in inside.items():
-        if count < min(2, len(group)):
-            continue
+        if count < min(2, len(group)) or total[phrase] == mass:
+            continue  # nobody says anything else: no odds
         prior = PRIOR * total[phrase] / mass
         rest = outside.get(phrase, 0)
         odds = np.log((count + prior) / (here + PRIOR - count - prior))
@@ -133,7 +136,7 @@ def key_phrases(group: Sequence[str], background: Sequence[str], most: int = 3) 
     chosen: list[str] = []
     for score, phrase in sorted(scores, key=lambda s: (-s[0], -len(s[1]), s[1])):
         words = set(phrase.split())
-        if len(chosen) == most or score <= 0:
+        if len(chosen) == most or score <= least:
             break
         if not any(words & set(other.split()) for other in chosen):
             chosen.append(phrase)

@@ -9,12 +9,17 @@ import numpy as np
 import numpy.typing as npt
 
 from noria.stats.detection.vectors import VectorReference
+from noria.stats.inception.onset import ONSET_RAMPS, onset
 from noria.stats.inception.partition import squares
-from noria.stats.inception.scan import HOURLY_RAMPS, Inception, locate
+from noria.stats.inception.scan import Inception
 from noria.stats.intervals import Floats
 
 # Queries of the reference that count as members of the new kind.
 _CHANCE = 0.002
+# Part of the mean variance that is added to each direction: a reference has few vectors for its dimensions.
+_RIDGE = 0.1
+# How often the direction is told from the members so far, and how many those must be.
+_ROUNDS, _FEW = 3, 5
 
 
 def locate_vectors(
@@ -23,13 +28,15 @@ def locate_vectors(
     reference: VectorReference,
     *,
     latest: int = 72,
-    ramps: Sequence[int] = HOURLY_RAMPS,
+    ramps: Sequence[int] = ONSET_RAMPS,
     c: float = 3.68,
 ) -> Inception | None:
     """The beginning of a change among embeddings; rates are shares of queries that look like the new kind.
 
-    Even queries of the latest windows tell the direction of the change; an odd query is a member where it lies further
-    along it than 99.8 % of the reference; the counts of members are scanned for a step or a ramp upwards. Of a sudden
+    Half of the latest queries tell what is new: the direction from the reference to their mean, then to those of them
+    that lie furthest along it, in the metric of the reference (Fisher's discriminant). Of the other half a query is a
+    member where it lies further along it than 99.8 % of the reference; then the halves change places, so that all
+    queries count and none judges itself. The counts of members are searched for a beginning (`onset`). Of a sudden
     change the place is that of the best cut of the windows' means (KernelCPD with a linear kernel).
 
     Args:
@@ -37,7 +44,7 @@ def locate_vectors(
         window: number of each one's window (n,), from 0, not falling.
         reference: samples of the quiet time, not from `vectors`.
         latest: windows at the end in which the change is complete or nearly so.
-        ramps: as in `locate`.
+        ramps: as in `onset`.
         c: as in `locate`.
 
     Returns:
@@ -56,21 +63,49 @@ def locate_vectors(
     at = np.asarray(window, dtype=np.int64)
     if len(at) == 0:
         return None
-    n_windows = int(at[-1]) + 1
-    even, odd = np.arange(len(at)) % 2 == 0, np.arange(len(at)) % 2 == 1
-    recent = vectors[even & (at >= n_windows - latest)]
-    if len(recent) == 0:
+    k, n = members(vectors, at, reference, latest=latest)
+    if not n.any():
         return None
-    direction = recent.mean(axis=0) - reference.one.mean(axis=0)
-    limit = np.quantile(reference.other @ direction, 1 - _CHANCE)
-    members = vectors[odd] @ direction > limit
-    k = np.bincount(at[odd], weights=members, minlength=n_windows)
-    n = np.bincount(at[odd], minlength=n_windows)
-    found = locate(k, n, ramps, c, direction="up")
+    found = onset(k, n, chance=_CHANCE, ramps=ramps, c=c)
     if found is None or found.ramp > 1:
         return found
-    cut = best_cut(vectors, at, n_windows)
+    cut = best_cut(vectors, at, len(n))
     return found if cut is None else replace(found, index=cut, low=min(found.low, cut), high=max(found.high, cut))
+
+
+def members(
+    vectors: Floats, window: npt.NDArray[np.int64], reference: VectorReference, *, latest: int
+) -> tuple[Floats, Floats]:
+    """Queries of each window that look like what is new in the latest ones, and queries; see `locate_vectors`."""
+    n_windows = int(window[-1]) + 1
+    half = np.arange(len(window)) % 2
+    usual = reference.one.mean(axis=0)
+    spread = np.cov(reference.one.T).reshape(len(usual), -1)
+    spread += _RIDGE * np.trace(spread) / len(spread) * np.eye(len(spread))
+    k, n = np.zeros(n_windows), np.zeros(n_windows)
+    for fit in (0, 1):
+        recent = vectors[(half == fit) & (window >= n_windows - latest)]
+        judged = half != fit
+        if len(recent) == 0:
+            continue
+        direction, limit = _direction(recent, usual, spread, reference.other)
+        new = vectors[judged] @ direction > limit
+        k += np.bincount(window[judged], weights=new, minlength=n_windows)
+        n += np.bincount(window[judged], minlength=n_windows)
+    return k, n
+
+
+def _direction(recent: Floats, usual: Floats, spread: Floats, other: Floats) -> tuple[Floats, float]:
+    """Where to the latest queries have moved, and how far along it hardly any of the reference lies."""
+    new = recent
+    direction, limit = np.zeros(len(usual)), 0.0
+    for _ in range(_ROUNDS):
+        direction = np.linalg.solve(spread, new.mean(axis=0) - usual)
+        limit = float(np.quantile(other @ direction, 1 - _CHANCE))
+        new = recent[recent @ direction > limit]
+        if len(new) < _FEW:
+            break
+    return direction, limit
 
 
 def best_cut(vectors: Floats, window: npt.NDArray[np.int64], n_windows: int) -> int | None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from numbers import Integral, Real
 from typing import Any
 
 from sqlalchemy import RowMapping
 
 from noria.errors import UsageError, nearest
-from noria.records import Candidate, DataVersion
+from noria.records import Candidate, DataVersion, Receipt
 
 Plain = None | bool | int | float | str | list["Plain"] | dict[str, "Plain"]
 """What JSON can hold; numbers that are not finite stand as `{"$number": "nan" | "inf" | "-inf"}`."""
@@ -63,6 +64,27 @@ def dumps(value: Plain) -> str:
     return _ENCODER.encode(value)
 
 
+def dumps_figures(value: Mapping[str, float]) -> str:
+    """`dumps(plain(value))` of a mapping of numbers, in a fifth of the time."""
+    parts = []
+    for key in sorted(value):
+        number = value[key]
+        if type(number) is not float or number - number != 0 or type(key) is not str:
+            return dumps(plain(value))
+        parts.append(f"{_quoted(key)}:{number!r}")
+    return f"{{{','.join(parts)}}}"
+
+
+@lru_cache(maxsize=10_000)
+def _quoted(name: str) -> str:
+    return dumps(name)
+
+
+def dumps_names(value: Sequence[str]) -> str:
+    """`dumps(plain(value))` of texts; most often there are none."""
+    return dumps(list(value)) if value else "[]"
+
+
 def figure(value: float) -> float | None:
     """A number for a figure column, where NULL means "not a number" (SQLite has no NaN)."""
     return None if math.isnan(value) else float(value)
@@ -104,8 +126,8 @@ def candidate_json(candidate: Candidate) -> Plain:
         "tag": candidate.tag,
         "run_id": candidate.run_id,
         "bundle_sha256": candidate.bundle_sha256,
-        "examples": _version_json(candidate.examples),
-        "articles": None if candidate.articles is None else _version_json(candidate.articles),
+        "examples": version_json(candidate.examples),
+        "articles": None if candidate.articles is None else version_json(candidate.articles),
         "recipe": plain(candidate.recipe),
         "metrics": plain(candidate.metrics),
         "created_ms": candidate.created_ms,
@@ -127,7 +149,25 @@ def candidate_from(value: Mapping[str, Any]) -> Candidate:
     )
 
 
-def _version_json(version: DataVersion) -> Plain:
+def receipt_json(receipt: Receipt) -> Plain:
+    """A receipt as the JSON that a turn keeps."""
+    return {
+        "room": receipt.room,
+        "counts": plain(receipt.counts),
+        "ids": plain(receipt.ids),
+        "seconds": plain(receipt.seconds),
+        "warnings": list(receipt.warnings),
+    }
+
+
+def receipt_from(value: Mapping[str, Any]) -> Receipt:
+    """The inverse of `receipt_json`."""
+    kept = restored(value)
+    return Receipt(**{**kept, "warnings": tuple(kept["warnings"])})
+
+
+def version_json(version: DataVersion) -> Plain:
+    """A version of a table as JSON; `DataVersion(**...)` is the inverse."""
     return {
         "kind": version.kind,
         "name": version.name,

@@ -13,6 +13,7 @@ from sqlalchemy import (
     URL,
     Column,
     Connection,
+    Dialect,
     Engine,
     RowMapping,
     Table,
@@ -116,9 +117,9 @@ def put(connection: Connection, into: Table, rows: Sequence[Row], *, what: str, 
     if not rows:
         return 0
     counting = {"preserve_rowcount": True}
-    new = connection.execute(_insert_new(connection, into), rows, execution_options=counting).rowcount
+    new = connection.execute(insert_new(connection.dialect, into), rows, execution_options=counting).rowcount
     if new < len(rows):
-        _check_known(connection, into, rows, what, same)
+        check_known(connection, into, rows, what=what, same=same)
     return new
 
 
@@ -129,9 +130,9 @@ def put_telling(
     if not rows:
         return set()
     key = next(iter(into.primary_key.columns))
-    new = set(connection.execute(_insert_new(connection, into).returning(key), rows).scalars())
+    new = set(connection.execute(insert_new(connection.dialect, into).returning(key), rows).scalars())
     if len(new) < len(rows):
-        _check_known(connection, into, rows, what, same)
+        check_known(connection, into, rows, what=what, same=same)
     return new
 
 
@@ -144,13 +145,14 @@ def fetch(connection: Connection, source: Table, by: Column[Any], values: Iterab
     return found
 
 
-def _insert_new(connection: Connection, into: Table) -> sqlite.Insert | postgresql.Insert:
-    key = next(iter(into.primary_key.columns))
-    dialect_insert = sqlite_insert if connection.dialect.name == "sqlite" else postgresql_insert
-    return dialect_insert(into).on_conflict_do_nothing(index_elements=[key])
+def insert_new(dialect: Dialect, into: Table) -> sqlite.Insert | postgresql.Insert:
+    """The statement that inserts a row unless its primary key is known."""
+    dialect_insert = sqlite_insert if dialect.name == "sqlite" else postgresql_insert
+    return dialect_insert(into).on_conflict_do_nothing(index_elements=list(into.primary_key.columns))
 
 
-def _check_known(connection: Connection, into: Table, rows: Sequence[Row], what: str, same: Iterable[str]) -> None:
+def check_known(connection: Connection, into: Table, rows: Sequence[Row], *, what: str, same: Iterable[str]) -> None:
+    """Holds rows, all stored by now, against what is stored; see `put`."""
     key = next(iter(into.primary_key.columns))
     agree = list(same)
     stored = {row[key.name]: row for row in fetch(connection, into, key, [row[key.name] for row in rows])}

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Self
 
 from noria.errors import OutsideError, StateError, UsageError
 from noria.stores.journal.journal import Entry, Journal
 
-_Waiting = tuple[Entry, "Future[bool]", float]  # the float: when it was queued, monotonic seconds
+Outcome = bool | BaseException
+"""Whether an entry was new, or why it is not in the journal."""
+_Waiting = tuple[Entry, Callable[[Outcome], object], float]  # the float: when it was queued, monotonic seconds
+
+_log = logging.getLogger("noria.stores")
 
 
 class GroupCommit:
@@ -61,10 +66,26 @@ class GroupCommit:
             StateError: this was closed.
             UsageError: not something the journal takes here.
         """
-        if not isinstance(item, Entry):
-            raise UsageError(f"group commit takes what is said while serving, not a {type(item).__name__}.")
         future: Future[bool] = Future()
         future.set_running_or_notify_cancel()
+
+        def settle(outcome: Outcome) -> None:
+            if isinstance(outcome, BaseException):
+                future.set_exception(outcome)
+            else:
+                future.set_result(outcome)
+
+        self.submit_then(item, settle)
+        return future
+
+    def submit_then(self, item: Entry, done: Callable[[Outcome], object]) -> None:
+        """Queues an entry as `submit` does; its outcome is told to `done`, in the writer's thread: it must be quick.
+
+        Raises:
+            As `submit`.
+        """
+        if not isinstance(item, Entry):
+            raise UsageError(f"group commit takes what is said while serving, not a {type(item).__name__}.")
         with self._changed:
             if self._closed:
                 raise StateError("the journal is closing and takes nothing more.")
@@ -73,11 +94,10 @@ class GroupCommit:
                     f"the journal is behind: {self._max_queued} items wait to be written. Try again shortly.",
                     retry_helps=True,
                 )
-            self._queue.append((item, future, time.monotonic()))
+            self._queue.append((item, done, time.monotonic()))
             # The writer need not wake for items that cannot fill its batch.
             if len(self._queue) == 1 or len(self._queue) >= self._max_batch:
                 self._changed.notify()
-        return future
 
     def close(self) -> None:
         """Writes what is queued, then stops; further `submit` calls raise. Closing again does nothing."""
@@ -110,18 +130,18 @@ class GroupCommit:
 
     def _commit(self, batch: list[_Waiting]) -> None:
         items = [item for item, _, _ in batch]
-        outcome: Sequence[bool | BaseException]
+        outcome: Sequence[Outcome]
         try:
             outcome = self._written(items)
         except BaseException as error:  # noqa: BLE001 - or nobody would ever complete these futures
             outcome = [error] * len(items)
-        for (_, future, _), told in zip(batch, outcome, strict=True):
-            if isinstance(told, BaseException):
-                future.set_exception(told)
-            else:
-                future.set_result(told)
+        for (_, done, _), told in zip(batch, outcome, strict=True):
+            try:
+                done(told)
+            except Exception:  # noqa: BLE001 - the others of the batch must be told too
+                _log.exception("what follows on a commit failed")
 
-    def _written(self, items: list[Entry]) -> Sequence[bool | BaseException]:
+    def _written(self, items: list[Entry]) -> Sequence[Outcome]:
         """For each item whether it was new, or why it failed; raises when the database failed for all."""
         try:
             return self._journal.write(items)

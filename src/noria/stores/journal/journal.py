@@ -28,8 +28,11 @@ from noria.stores.journal import labels, loop, releases, traffic
 from noria.stores.journal.access import AccessDoor, SessionDoor
 from noria.stores.journal.access.sessions import put_hand_overs, put_sessions
 from noria.stores.journal.engine import open_engine, reading, translated, writing
+from noria.stores.journal.help_desk import DeskReading, Outbox
 from noria.stores.journal.labels import Settle
+from noria.stores.journal.leases import LeaseDoor
 from noria.stores.journal.staging import StagingDoor
+from noria.stores.journal.watching import WatchDoor
 
 Entry = Prediction | Feedback | OwnFeedback | Label | Session | HandOver
 """What comes in while serving and labelling, and can be written together."""
@@ -43,13 +46,18 @@ class Journal:
     Safe to use from several threads and, on the same database, from several processes. Spans of time are half-open:
     since_ms <= time < until_ms. Every method may raise OutsideError when the database cannot be used.
 
-    `access`: keys, rules of accounts, audit, erasure. `sessions`: conversations. `staging`: challengers.
+    `access`: keys, rules of accounts, audit, erasure. `sessions`: conversations. `leases`: what one at a time may do.
+    `outbox`: hand-overs on their way to a help desk. `desk_reading`: where reading the help desks goes on.
+    `staging`: challengers. `watching`: columns, hours to look at, explanations, alerts.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.access, self.sessions = AccessDoor(engine), SessionDoor(engine)
+        self.leases = LeaseDoor(engine)
+        self.outbox, self.desk_reading = Outbox(engine), DeskReading(engine)
         self.staging = StagingDoor(engine)
+        self.watching = WatchDoor(engine)
 
     @classmethod
     def open(cls, url: str) -> Journal:
@@ -131,9 +139,14 @@ class Journal:
         with reading(self._engine) as connection:
             return traffic.list_accounts(connection, since_ms)
 
-    def add_tasks(self, tasks: Sequence[LabelTask]) -> int:
-        """Adds tasks, all or none; returns how many ids were new, of a known one the first draw stays."""
+    def add_tasks(self, tasks: Sequence[LabelTask], state: tuple[str, Mapping[str, Any]] | None = None) -> int:
+        """Adds tasks, all or none; returns how many ids were new, of a known one the first draw stays.
+
+        `state`: key and value of a room's state, set in the same transaction (see `set_state`).
+        """
         with writing(self._engine) as connection:
+            if state is not None:
+                loop.write_state(connection, *state)
             return labels.put_tasks(connection, tasks)
 
     def open_tasks(self, limit: int = 100, annotator: str | None = None) -> list[LabelTask]:
@@ -249,6 +262,11 @@ class Journal:
         with writing(self._engine) as connection:
             loop.put_findings(connection, findings)
 
+    def replace_findings(self, findings: Sequence[Finding]) -> None:
+        """Puts findings that were placed again in place of those of the same ids."""
+        with writing(self._engine) as connection:
+            loop.replace_findings(connection, findings)
+
     def findings(self) -> list[Finding]:
         """Every finding, in order of the time it was raised, id."""
         with reading(self._engine) as connection:
@@ -266,11 +284,17 @@ class Journal:
 
 
 def _put(connection: Connection, entries: Sequence[Entry]) -> list[bool]:
-    put_sessions(connection, [entry for entry in entries if isinstance(entry, Session)])
-    traffic.put_predictions(connection, [entry for entry in entries if isinstance(entry, Prediction)])
-    new = traffic.put_feedback(connection, [entry for entry in entries if isinstance(entry, Feedback | OwnFeedback)])
-    labels.put_labels(connection, [entry for entry in entries if isinstance(entry, Label)])
-    put_hand_overs(connection, [entry for entry in entries if isinstance(entry, HandOver)])
+    kinds: dict[type, list[Any]] = {}
+    for entry in entries:
+        kinds.setdefault(type(entry), []).append(entry)
+    put_sessions(connection, kinds.get(Session, ()))
+    traffic.put_predictions(connection, kinds.get(Prediction, ()))
+    if len(kinds.keys() - {Session, Prediction}) == 0:
+        return [True] * len(entries)
+    events = [entry for entry in entries if isinstance(entry, Feedback | OwnFeedback)]
+    new = traffic.put_feedback(connection, events)
+    labels.put_labels(connection, kinds.get(Label, ()))
+    put_hand_overs(connection, kinds.get(HandOver, ()))
     told = []
     for entry in entries:
         event = entry.event if isinstance(entry, OwnFeedback) else entry

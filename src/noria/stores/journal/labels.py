@@ -22,6 +22,7 @@ from noria.records import (
 )
 from noria.stores.journal.codec import Row, Stored, check_one_of, check_texts, figure, number
 from noria.stores.journal.engine import fetch, put, replace_row
+from noria.stores.journal.loop import touch
 from noria.stores.journal.schema import LABELS, SETTLED, TASKS
 
 Settle = Callable[[LabelTask, Sequence[Label]], Settled | None]
@@ -89,6 +90,7 @@ def settle(connection: Connection, how: Settle, limit: int) -> list[Settled | No
         else:
             replace_row(connection, SETTLED, _settled_row(outcome))
         made.append(outcome)
+    touch(connection, (row["query_time_ms"] for row in tasks))
     done = update(TASKS).where(TASKS.c.task_id.in_([row["task_id"] for row in tasks]))
     connection.execute(done.values(unsettled=False))
     return made

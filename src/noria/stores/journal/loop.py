@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, RowMapping, insert, select
 
-from noria.records import Finding, Receipt, TurnReceipt
-from noria.stores.journal.codec import Plain, check_texts, figure, number, plain, restored
+from noria.records import HOUR_MS, Finding, TurnReceipt
+from noria.stores.journal.codec import check_texts, figure, number, plain, receipt_from, receipt_json, restored
 from noria.stores.journal.engine import put, replace_row
-from noria.stores.journal.schema import FINDINGS, STATE, TURNS
+from noria.stores.journal.schema import FINDINGS, STATE, TOUCHED, TURNS
+
+_PLAIN_COLUMNS = [column.name for column in FINDINGS.columns if column.name != "details"]
 
 
 def put_turn(connection: Connection, turn: TurnReceipt) -> None:
@@ -18,7 +21,7 @@ def put_turn(connection: Connection, turn: TurnReceipt) -> None:
     row = {
         "turn_id": turn.turn_id,
         "time_ms": turn.time_ms,
-        "receipts": [_receipt_json(receipt) for receipt in turn.receipts],
+        "receipts": [receipt_json(receipt) for receipt in turn.receipts],
         "verdict": turn.verdict,
         "release": turn.release,
     }
@@ -29,40 +32,47 @@ def list_turns(connection: Connection, limit: int) -> list[TurnReceipt]:
     """The latest `limit` turns, newest first (by time, id)."""
     query = select(TURNS).order_by(TURNS.c.time_ms.desc(), TURNS.c.turn_id.desc()).limit(limit)
     return [
-        TurnReceipt(row.turn_id, row.time_ms, tuple(map(_receipt, row.receipts)), row.verdict, row.release)
+        TurnReceipt(row.turn_id, row.time_ms, tuple(map(receipt_from, row.receipts)), row.verdict, row.release)
         for row in connection.execute(query)
     ]
 
 
 def put_findings(connection: Connection, findings: Sequence[Finding]) -> int:
     """Adds findings, returns how many were new; of a known id the first stays, unless it is of another metric."""
-    rows = [
-        check_texts(
-            f"finding {finding.finding_id!r}",
-            {
-                "finding_id": finding.finding_id,
-                "metric": finding.metric,
-                "raised_ms": finding.raised_ms,
-                "inception_ms": finding.inception_ms,
-                "inception_low_ms": finding.inception_low_ms,
-                "inception_high_ms": finding.inception_high_ms,
-                "before": figure(finding.before),
-                "after": figure(finding.after),
-                "sentence": finding.sentence,
-            },
-        )
-        for finding in findings
-    ]
-    return put(connection, FINDINGS, rows, what="finding", same=("metric",))
+    return put(connection, FINDINGS, [_finding_row(f) for f in findings], what="finding", same=("metric",))
+
+
+def replace_findings(connection: Connection, findings: Sequence[Finding]) -> None:
+    """Puts findings in place of those of the same ids."""
+    for finding in findings:
+        replace_row(connection, FINDINGS, _finding_row(finding))
 
 
 def list_findings(connection: Connection) -> list[Finding]:
     """Every finding, in order of the time it was raised, id."""
     query = select(FINDINGS).order_by(FINDINGS.c.raised_ms, FINDINGS.c.finding_id)
-    return [
-        Finding(**{**row, "before": number(row["before"]), "after": number(row["after"])})
-        for row in connection.execute(query).mappings()
-    ]
+    return [_finding(row) for row in connection.execute(query).mappings()]
+
+
+def _finding_row(finding: Finding) -> dict[str, Any]:
+    known = {field.name: getattr(finding, field.name) for field in fields(Finding)}
+    row = {name: known.pop(name) for name in _PLAIN_COLUMNS}
+    row |= {name: figure(row[name]) for name in ("before", "after")}
+    return check_texts(f"finding {finding.finding_id!r}", row | {"details": plain(known)})
+
+
+def _finding(row: RowMapping) -> Finding:
+    details = restored(row["details"] or {})
+    details |= {"others": tuple(details["others"])} if "others" in details else {}
+    kept = {name: row[name] for name in _PLAIN_COLUMNS}
+    return Finding(**{**kept, "before": number(row["before"]), "after": number(row["after"]), **details})
+
+
+def touch(connection: Connection, times_ms: Iterable[int]) -> None:
+    """Notes that something of the hours of these times changed, so that their figures are made anew."""
+    hours = sorted({time_ms // HOUR_MS * HOUR_MS for time_ms in times_ms})
+    if hours:
+        connection.execute(insert(TOUCHED), [{"hour_ms": hour_ms} for hour_ms in hours])
 
 
 def write_state(connection: Connection, key: str, value: Mapping[str, Any]) -> None:
@@ -78,18 +88,3 @@ def read_state(connection: Connection, key: str) -> dict[str, Any] | None:
         return None
     kept: dict[str, Any] = restored(row.value)
     return kept
-
-
-def _receipt_json(receipt: Receipt) -> Plain:
-    return {
-        "room": receipt.room,
-        "counts": plain(receipt.counts),
-        "ids": plain(receipt.ids),
-        "seconds": plain(receipt.seconds),
-        "warnings": list(receipt.warnings),
-    }
-
-
-def _receipt(value: Mapping[str, Any]) -> Receipt:
-    kept = restored(value)
-    return Receipt(**{**kept, "warnings": tuple(kept["warnings"])})

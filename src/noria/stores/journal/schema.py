@@ -73,7 +73,8 @@ FEEDBACK = Table(
     Column("time_ms", BigInteger, nullable=False),
     Column("value", Text, nullable=False),
     CheckConstraint(
-        "kind IN ('helpful', 'not_helpful', 'article_opened', 'rephrased', 'ticket_created', 'agent_replied')",
+        "kind IN ('helpful', 'not_helpful', 'article_opened', 'rephrased', 'ticket_created', 'agent_replied', "
+        "'ticket_resolved', 'ticket_reopened', 'ticket_rated')",
         name="kind",
     ),
     Index("ix_feedback_prediction_id", "prediction_id"),
@@ -203,6 +204,7 @@ FINDINGS = Table(
     Column("before", Double),
     Column("after", Double),
     Column("sentence", Text, nullable=False),
+    Column("details", JSON),
 )
 
 STATE = Table(
@@ -210,4 +212,13 @@ STATE = Table(
     METADATA,
     Column("key", ID, primary_key=True),
     Column("value", JSON, nullable=False),
+)
+
+# Hours whose figures are to be made anew: one row for each commit that changed something in one. Never updated, and
+# deleted by id once the figures are made, so that no two writers wait for each other and nothing is missed.
+TOUCHED = Table(
+    "touched",
+    METADATA,
+    Column("touched_id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("hour_ms", BigInteger, nullable=False),
 )

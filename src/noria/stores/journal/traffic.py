@@ -4,14 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Dialect, Table, func, select
 
 from noria.errors import NotFound
 from noria.records import DAY_MS, DECISIONS, FEEDBACK_KINDS, Answer, Feedback, Prediction, Query, Ranked
 from noria.records.sessions import OwnFeedback
-from noria.stores.journal.codec import Row, Stored, check_one_of, check_texts, figure, number, plain, restored
-from noria.stores.journal.engine import fetch, put, put_telling
+from noria.stores.journal.codec import (
+    Row,
+    Stored,
+    check_one_of,
+    check_texts,
+    dumps,
+    dumps_figures,
+    dumps_names,
+    figure,
+    number,
+    plain,
+    restored,
+)
+from noria.stores.journal.engine import check_known, fetch, insert_new, put_telling
+from noria.stores.journal.loop import touch
 from noria.stores.journal.schema import FEEDBACK, PREDICTIONS
 
 _EPOCH = date(1970, 1, 1).toordinal()
@@ -23,8 +38,24 @@ def put_predictions(connection: Connection, predictions: Sequence[Prediction]) -
     Raises:
         UsageError: an id is known with other content, or a text cannot be stored.
     """
-    rows = [_prediction_row(prediction) for prediction in predictions]
-    return put(connection, PREDICTIONS, rows, what="prediction", same=PREDICTIONS.columns.keys())
+    touch(connection, (prediction.query.time_ms for prediction in predictions))
+    new = put_encoded(connection, PREDICTIONS, [_encoded(prediction) for prediction in predictions])
+    if new < len(predictions):
+        rows = [_prediction_row(prediction) for prediction in predictions]
+        check_known(connection, PREDICTIONS, rows, what="prediction", same=PREDICTIONS.columns.keys())
+    return new
+
+
+def put_encoded(connection: Connection, into: Table, rows: Sequence[tuple[Any, ...]]) -> int:
+    """`put` of rows whose values the driver takes as they are, in order of the columns; returns how many were new.
+
+    What SQLAlchemy does for each value of each row is left out; whoever calls it looks at the rows that were known.
+    """
+    if not rows:
+        return 0
+    statement, names = _encoded_insert(connection.dialect, into)
+    given: list[Any] = list(rows) if names is None else [dict(zip(names, row, strict=True)) for row in rows]
+    return connection.exec_driver_sql(statement, given, execution_options={"preserve_rowcount": True}).rowcount
 
 
 def put_feedback(connection: Connection, feedback: Sequence[Feedback | OwnFeedback]) -> set[str]:
@@ -40,18 +71,19 @@ def put_feedback(connection: Connection, feedback: Sequence[Feedback | OwnFeedba
     for own, given in zip(told, feedback, strict=True):
         whose = known.get(own.event.prediction_id)
         # another account's prediction is as unknown as one that never was
-        if whose is None or (own is given and (own.account, own.session or whose[1]) != whose):
+        if whose is None or (own is given and (own.account, own.session or whose[1]) != whose[:2]):
             raise _unknown(own.event.prediction_id)
+    touch(connection, (time_ms for _, _, time_ms in known.values()))
     return put_telling(connection, FEEDBACK, rows, what="feedback event", same=("prediction_id", "kind", "value"))
 
 
-def known_predictions(connection: Connection, prediction_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Those of `prediction_ids` that the journal holds → their account and session."""
-    columns = PREDICTIONS.c.prediction_id, PREDICTIONS.c.account, PREDICTIONS.c.session
-    known: dict[str, tuple[str, str]] = {}
+def known_predictions(connection: Connection, prediction_ids: Sequence[str]) -> dict[str, tuple[str, str, int]]:
+    """Those of `prediction_ids` that the journal holds → their account, session and query time."""
+    columns = PREDICTIONS.c.prediction_id, PREDICTIONS.c.account, PREDICTIONS.c.session, PREDICTIONS.c.time_ms
+    known: dict[str, tuple[str, str, int]] = {}
     for start in range(0, len(prediction_ids), 500):
         query = select(*columns).where(columns[0].in_(prediction_ids[start : start + 500]))
-        known.update({name: (account, session) for name, account, session in connection.execute(query)})
+        known.update({name: (account, session, at) for name, account, session, at in connection.execute(query)})
     return known
 
 
@@ -97,6 +129,15 @@ def list_accounts(connection: Connection, since_ms: int) -> list[str]:
     return list(connection.execute(query.order_by(func.count().desc(), PREDICTIONS.c.account)).scalars())
 
 
+@lru_cache(maxsize=32)
+def _encoded_insert(dialect: Dialect, into: Table) -> tuple[str, tuple[str, ...] | None]:
+    """The text of `insert_new` for a driver, and its parameters' names; None where they go by place."""
+    names = tuple(into.columns.keys())
+    compiled = insert_new(dialect, into).compile(dialect=dialect, column_keys=list(names))
+    assert not compiled.positional or tuple(compiled.positiontup or ()) == names  # noqa: S101 - order of the columns
+    return str(compiled), None if compiled.positional else names
+
+
 def _unknown(prediction_id: str) -> NotFound:
     return NotFound("prediction", prediction_id, next_step="Use the prediction_id that came with the answer.")
 
@@ -127,6 +168,32 @@ def _prediction_row(prediction: Prediction) -> Row:
         "missing": list(prediction.missing),
     }
     return check_texts(what, row)
+
+
+def _encoded(prediction: Prediction) -> tuple[object, ...]:
+    """What `_prediction_row` says, in order of the columns and as drivers take it: this is where serving spends time.
+
+    Raises:
+        UsageError: as `_prediction_row`, which is asked wherever something is odd.
+    """
+    query, answer = prediction.query, prediction.answer
+    texts = (
+        prediction.prediction_id, query.account, query.query_id, query.session, query.text, query.channel,
+        query.language, answer.decision, answer.intent, prediction.release,
+    )  # fmt: skip
+    together = "".join(texts)
+    if answer.decision not in DECISIONS or not together.isascii() or "\0" in together:
+        _prediction_row(prediction)
+    return (
+        texts[0], query.time_ms, *texts[1:9], figure(answer.intent_confidence), figure(answer.scope_score),
+        bool(answer.in_scope), _encoded_articles(answer.articles), dumps_names(answer.choices),
+        dumps_figures(answer.scores), dumps_figures(answer.thresholds), texts[9], figure(prediction.latency_ms),
+        dumps_names(prediction.missing),
+    )  # fmt: skip
+
+
+def _encoded_articles(articles: Sequence[Ranked]) -> str:
+    return dumps([[ranked.article_id, plain(ranked.score)] for ranked in articles]) if articles else "[]"
 
 
 def prediction_from(row: Stored) -> Prediction:

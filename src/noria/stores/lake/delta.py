@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,11 +31,13 @@ T = TypeVar("T")
 
 # Delta forgets history by itself, without any vacuum: at each checkpoint it deletes log entries older than 30 days.
 # Indexed columns would copy the first characters of texts into the log, where an erasure would have to find them.
+# Opening a table reads the commits since the last checkpoint, and a table of daily increments is opened often.
 _KEEP = {
     "delta.logRetentionDuration": "interval 36500 days",
     "delta.deletedFileRetentionDuration": "interval 36500 days",
     "delta.enableExpiredLogCleanup": "false",
     "delta.dataSkippingNumIndexedCols": "0",
+    "delta.checkpointInterval": "20",
 }
 _HOOKS = PostCommitHookProperties(cleanup_expired_logs=False)
 _TRIES = 50
@@ -159,7 +162,7 @@ def read_batches(
     what = f"version {version} of the table {place.uri} cannot be read"
     try:
         opened = place.at(table) if isinstance(table, int) else table
-        wanted = _chosen(pa.schema(opened.schema()), columns, place.folder)
+        wanted = chosen(pa.schema(opened.schema()), columns, place.folder)
         names = ", ".join('"' + name.replace('"', '""') + '"' for name in wanted.names)
         # Not `to_pyarrow_table`: threads of Arrow's dataset scan outlive it and now and then abort the process at its
         # exit (apache/arrow issue 39862).
@@ -178,7 +181,7 @@ def read_rows(place: Place, table: DeltaTable | int, columns: Sequence[str] | No
     if batches:
         return pa.Table.from_batches(batches)
     opened = place.at(table) if isinstance(table, int) else table
-    return _chosen(pa.schema(opened.schema()), columns, place.folder).empty_table()
+    return chosen(pa.schema(opened.schema()), columns, place.folder).empty_table()
 
 
 def commit_files(
@@ -224,13 +227,9 @@ def add_columns(table: DeltaTable, fields: Sequence[pa.Field], facts: Mapping[st
 def commit(
     table: DeltaTable, data: pa.Table, *, mode: Literal["append", "overwrite"], facts: Mapping[str, object]
 ) -> None:
-    """Adds one version to the table *as it was read*.
+    """Adds one version to the table *as it was read*: adds to the rows that are there, or puts new ones in their place.
 
-    Args:
-        table: what was read; must not be older than the newest version.
-        data: the rows to add, or all rows.
-        mode: add to the rows that are there, or put new ones in their place.
-        facts: kept as JSON in the place that Spark and Databricks show; `version` must be in them.
+    `facts`: kept as JSON in the place that Spark and Databricks show; `version` must be in them.
 
     Raises:
         CommitFailedError: somebody else has committed since; nothing was changed.
@@ -267,7 +266,8 @@ def transaction(change: Callable[[], T], what: str) -> T:
     raise OutsideError(f"{what}: {_TRIES} tries, and somebody was always faster; try again later.", retry_helps=True)
 
 
-def _chosen(schema: pa.Schema, columns: Sequence[str] | None, where: str) -> pa.Schema:
+def chosen(schema: pa.Schema, columns: Sequence[str] | None, where: str) -> pa.Schema:
+    """The schema of some columns, None = all. Raises NotFound for one that is not there."""
     for column in columns or ():
         if column not in schema.names:
             raise NotFound(f"column of {where}", column, schema.names)
@@ -290,7 +290,7 @@ def _facts_of(info: Mapping[str, object]) -> dict[str, object]:
 def told(error: Exception, what: str) -> NoriaError:
     """What an error of delta-rs means: the store does not answer, or what lies there is damaged or gone."""
     line = (str(error).splitlines() or [type(error).__name__])[0]
-    gone = "not found" in str(error) or "404" in str(error)
+    gone = re.search(r"not found|\b404\b", str(error))  # not a 404 within a port or a name
     if not gone and any(sign in str(error) for sign in _OUT_OF_REACH):
         return OutsideError(f"{what}: the store does not answer ({line}); try again.", retry_helps=True)
     if any(sign in str(error) for sign in _FULL):

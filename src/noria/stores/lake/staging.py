@@ -12,6 +12,7 @@ from urllib.parse import quote, unquote
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake.transaction import AddAction
 
@@ -129,6 +130,24 @@ def read_file(
         present = [field.name for field in wanted if field.name in file.schema_arrow.names]
         for batch in file.iter_batches(batch_size=GROUP_ROWS, columns=present, use_threads=False):
             yield conform(batch, wanted, f"{folder}/{name}")
+
+
+def pick_rows(
+    objects: Objects, folder: str, name: str, schema: pa.Schema, column: str, values: pa.Array
+) -> Iterator[pa.RecordBatch]:
+    """The rows of a data file whose value of a column is among some; only groups that hold one are read whole.
+
+    Raises:
+        FileNotFoundError, pa.ArrowInvalid: the file is gone or damaged.
+    """
+    with pq.ParquetFile(objects.source(f"{folder}/{unquote(name)}")) as file:
+        present = [field.name for field in schema if field.name in file.schema_arrow.names]
+        for group in range(file.num_row_groups if column in present else 0):
+            cells = file.read_row_group(group, columns=[column], use_threads=False)[column].combine_chunks()
+            hit = pc.is_in(cells.cast(schema.field(column).type), value_set=values)
+            if pc.any(hit).as_py():
+                rows = file.read_row_group(group, columns=present, use_threads=False).filter(hit)
+                yield from (conform(batch, schema, f"{folder}/{name}") for batch in rows.to_batches())
 
 
 def copy_rows(

@@ -6,11 +6,13 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa
 from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
 
 from noria.errors import NotFound, StateError, UsageError
 from noria.records import DataVersion
@@ -18,9 +20,11 @@ from noria.stores.lake.delta import Commit, Place, read_batches, read_rows
 from noria.stores.lake.digest import NOTHING, as_hex, digests, total
 from noria.stores.lake.incoming import Rows
 from noria.stores.lake.kinds import KINDS
+from noria.stores.lake.merging import scan_files
 from noria.stores.lake.writing import TableChange, TableWriter, Written
-from noria.stores.objects import open_objects
+from noria.stores.objects import LocalObjects, open_objects
 
+_OPEN = 16
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
@@ -36,6 +40,8 @@ class Tables:
 
     def __init__(self, root: str | Path) -> None:
         self.objects = open_objects(root)
+        self._seen: dict[tuple[str, str], int] = {}
+        self._open: dict[tuple[str, str, int], DeltaTable] = {}
 
     def read_table(
         self, kind: str, name: str, version: int | None = None, *, columns: Sequence[str] | None = None
@@ -45,23 +51,30 @@ class Tables:
         Raises:
             NotFound: no such table. UsageError: no such version or column. StateError: its files are damaged or gone.
         """
-        made = self._facts(kind, name, _in_range(self.opened(kind, name), kind, name, version))
-        return made, read_rows(self.place(kind, name), made.version, columns)
+        made, table = self._opened_at(kind, name, version)
+        return made, read_rows(self.place(kind, name), table, columns)
 
     def scan_table(
         self, kind: str, name: str, version: int | None = None, *, columns: Sequence[str] | None = None, where: str = ""
     ) -> tuple[DataVersion, Iterator[pa.RecordBatch]]:
         """The same batch by batch: memory does not grow with the table.
 
-        Args:
-            kind: of the table.
-            name: of the table.
-            version: None = the latest.
-            columns: None = all.
-            where: a condition in SQL (DataFusion's), "" = all rows.
+        `where`: a condition in SQL (DataFusion's), "" = all rows.
         """
-        made = self._facts(kind, name, _in_range(self.opened(kind, name), kind, name, version))
-        return made, read_batches(self.place(kind, name), made.version, columns, where)
+        made, table = self._opened_at(kind, name, version)
+        place = self.place(kind, name)
+        if where or not isinstance(self.objects, LocalObjects):
+            return made, read_batches(place, table, columns, where)
+        return made, scan_files(place, table, columns)
+
+    def pick_rows(self, kind: str, name: str, version: int, column: str, values: pa.Array) -> Iterator[pa.RecordBatch]:
+        """The rows of a version whose value of a column is among some, without decoding most of the others.
+
+        Raises:
+            NotFound: no such table. UsageError: no such version. StateError: its files are damaged or gone.
+        """
+        _, table = self._opened_at(kind, name, version)
+        yield from scan_files(self.place(kind, name), table, among=(column, values))
 
     def write_table(
         self,
@@ -118,7 +131,12 @@ class Tables:
             mode, note, time_ms, tuple(keys), deletes, full, expect, tuple(inputs), code or {}, once, check
         )  # fmt: skip
         writer = TableWriter(self.place(kind, name), kind, name, lambda version: self._facts(kind, name, version))
-        return writer.write(rows, change)
+        written = writer.write(rows, change)
+        if writer.table is not None:
+            with suppress(DeltaError, OSError):  # only a read less
+                writer.table.update_incremental()
+                self._keep_open(kind, name, writer.table)
+        return written
 
     def resolve(self, kind: str, ref: str) -> DataVersion:
         """What `NAME` (its latest version) or `NAME@VERSION` means; reads no rows.
@@ -129,8 +147,8 @@ class Tables:
         name, at, number = ref.partition("@")
         if at and not (number.isascii() and number.isdecimal()):
             raise UsageError(f"{ref!r} is no reference to data: write NAME or NAME@VERSION, e.g. {name or 'bank'}@3.")
-        version = _in_range(self.opened(kind, name), kind, name, int(number) if at else None)
-        return self._facts(kind, name, version)
+        latest = self._latest(kind, name)
+        return self._facts(kind, name, _in_range(latest, kind, name, int(number) if at else None))
 
     def tables(self) -> list[DataVersion]:
         """The latest version of each table, in order of kind and name."""
@@ -170,7 +188,7 @@ class Tables:
 
     def read_again(self, data: DataVersion) -> DataVersion:
         """What the rows of a version are now: count and sha256 by reading them, not by what its commit says."""
-        version = _in_range(self.opened(data.kind, data.name), data.kind, data.name, data.version)
+        version = _in_range(self._latest(data.kind, data.name), data.kind, data.name, data.version)
         return self._computed(data.kind, data.name, version)
 
     def pin(self, data: DataVersion, why: str) -> None:
@@ -188,6 +206,12 @@ class Tables:
         reason = hashlib.sha256(why.encode()).hexdigest()[:16]
         path = f"_pins/{data.kind}.{data.name}.{data.version}.{reason}.json"
         self.objects.write(path, json.dumps(pin, sort_keys=True, indent=1).encode() + b"\n")
+
+    def unpin(self, kind: str, name: str, version: int) -> None:
+        """Takes every pin off a version: only an erasure does that; whatever used it cannot be repeated exactly."""
+        for path in self.objects.names("_pins"):
+            if path.startswith(f"_pins/{kind}.{name}.{version}."):
+                self.objects.remove(path)
 
     def pins(self) -> list[Mapping[str, object]]:
         """All pins (kind, name, version, rows, sha256, why) in order of kind, name, version, why."""
@@ -210,6 +234,31 @@ class Tables:
             known = self.names(kind) if _NAME.fullmatch(kind) else []
             raise NotFound(f"{kind} table", name, known, "'noria data list' shows all tables.")
         return table
+
+    def _opened_at(self, kind: str, name: str, version: int | None) -> tuple[DataVersion, DeltaTable]:
+        """A version, and the table as it was then. Opening takes milliseconds, so the last versions stay open."""
+        number = _in_range(self._latest(kind, name), kind, name, version)
+        table = self._open.get((kind, name, number))
+        if table is None:
+            table = self.place(kind, name).at(number)
+            self._keep_open(kind, name, table)
+        return self._facts(kind, name, number), table
+
+    def _keep_open(self, kind: str, name: str, table: DeltaTable) -> None:
+        self._open[kind, name, table.version()] = table  # read from now on, and never written to
+        for key in list(self._open)[:-_OPEN]:
+            self._open.pop(key, None)
+
+    def _latest(self, kind: str, name: str) -> int:
+        """The latest version. Once a version was seen only the files of the commits after it are looked for."""
+        version = self._seen.get((kind, name), 0)
+        log = f"{kind}/{name}/_delta_log"
+        if not version or not self.objects.exists(f"{log}/{version:020}.json"):
+            version = self.opened(kind, name).version()
+        while self.objects.exists(f"{log}/{version + 1:020}.json"):
+            version += 1
+        self._seen[kind, name] = version
+        return version
 
     def _facts(self, kind: str, name: str, version: int) -> DataVersion:
         """Count and hash of a version: from its commit, or from its rows where another program made it."""
@@ -240,8 +289,7 @@ def check_name(name: str) -> None:
         )
 
 
-def _in_range(table: DeltaTable, kind: str, name: str, version: int | None) -> int:
-    latest = table.version()
+def _in_range(latest: int, kind: str, name: str, version: int | None) -> int:
     if version is None:
         return latest
     if not 1 <= version <= latest:

@@ -66,6 +66,8 @@ class TableWriter:
         self._token = uuid.uuid4().hex
         self._hoped: Written | None = None  # set while nobody knows whether a commit came through
         self._spare: list[DataFile] = []
+        self.table: DeltaTable | None = None
+        """The table as it is after a write of ours; not touched any more."""
 
     def write(self, rows: Rows, change: TableChange) -> Written:
         """See `Lake.write_table`."""
@@ -75,21 +77,24 @@ class TableWriter:
         keys = _agreed_keys(table, change, self._where)
         known = pa.schema(table.schema()) if table is not None else None
         staged = stage(
-            rows, self._place, known=known, keys=keys, deletes=change.deletes, full=change.full, check=change.check
-        )
+            rows, self._place, known=known, keys=keys, deletes=change.deletes, full=change.full,
+            anew=change.mode == "replace", check=change.check,
+        )  # fmt: skip
         try:
             _check_some(table, staged, self._where)
             if staged.incoming is not None:
                 check_keys(staged.incoming.keys, staged.incoming.gone, keys, self._where)
-            return transaction(lambda: self._attempt(staged, keys, change), self._where)
+            check_keys(staged.twice, staged.twice[:0], keys, self._where)
+            opened = [table] if table is not None else []  # once: whoever was faster makes the first try fail
+            return transaction(lambda: self._attempt(opened, staged, keys, change), self._where)
         except BaseException:
             # Where a commit may have come through although its answer got lost, the files are left to the vacuum.
             if self._hoped is None:
                 discard(self._place.objects, self._place.folder, [*staged.files, *self._spare])
             raise
 
-    def _attempt(self, staged: Staged, keys: Sequence[str], change: TableChange) -> Written:
-        table = self._place.open() or self._place.create(staged.schema, keys)
+    def _attempt(self, opened: list[DeltaTable], staged: Staged, keys: Sequence[str], change: TableChange) -> Written:
+        table = opened.pop() if opened else self._place.open() or self._place.create(staged.schema, keys)
         if landed := self._landed():
             return landed
         if done := self._done_before(table, change):
@@ -165,7 +170,7 @@ class TableWriter:
             raise
         except (DeltaError, OSError) as error:
             raise told(error, f"the table {self._place.uri} cannot be written") from error
-        self._hoped, self._spare = None, []
+        self._hoped, self._spare, self.table = None, [], table
         return result
 
     def _only(self, staged: Staged, fresh: Mask) -> list[DataFile]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from noria.stores.objects.local import LocalObjects
 from noria.stores.objects.protocol import Entry, Objects
 
-__all__ = ["Entry", "Objects", "open_objects"]
+__all__ = ["Entry", "LocalObjects", "Objects", "open_objects"]
 
 
 def open_objects(root: str | Path) -> Objects:

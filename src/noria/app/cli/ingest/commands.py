@@ -1,4 +1,4 @@
-"""`noria ingest`: add, list, run, status, quarantine."""
+"""`noria ingest`: add, list, run, status, quarantine, erase."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ def ingest() -> None:
 @click.option("--sql", "url", metavar="URL", help="A database instead of files (SQLAlchemy URL).")
 @click.option("--query", help="The SELECT to read, with --sql.")
 @click.option("--cursor", default="", help="Column of the query that grows with each change.")
+@click.option("--help-desk", "account", metavar="ACCOUNT", help="The help desk of an account instead of files.")
+@click.option("--stream", default="tickets", show_default=True, help="Of the help desk: tickets, conversations, ...")
 @home_options
 @click.pass_context
 def add(
@@ -34,19 +36,23 @@ def add(
     url: str | None,
     query: str | None,
     cursor: str,
+    account: str | None,
+    stream: str,
     home: str | None,
     as_json: bool,
 ) -> None:
-    """Draft the feed NAME from FILES (a path with * and ?, or s3://...) or a database; edit it, then run it."""
+    """Draft the feed NAME from FILES (a path with * and ?, or s3://...), a database or a help desk; edit it, run it."""
     from noria.app.cli.ingest.feeds import draft
     from noria.app.wiring import now_ms, open_source
 
-    if (files is None) == (url is None) or (url is not None and not query):
-        raise UsageError("name either FILES, or --sql URL and --query SELECT.")
+    if [files, url, account].count(None) != 2 or (url is not None and not query):
+        raise UsageError("name one of FILES, --sql URL with --query SELECT, and --help-desk ACCOUNT.")
     path = str(Path(files).absolute()) if files and "://" not in files else files
     settings: dict[str, Any] = {"kind": "files", "path": path}
     if url is not None:
         settings = {"kind": "sql", "url": url, "query": query, **({"cursor": cursor} if cursor else {})}
+    elif account is not None:
+        settings = {"kind": "help_desk", "account": account, "stream": stream}
     with opened(ctx, home) as (place, stores):
         file = draft(place, name, settings, open_source(place, stores, settings, now_ms()))
     show({"feed": name, "file": str(file)}, as_json=as_json, text=f"{file}: read it, then: noria ingest run {name}")
@@ -143,6 +149,32 @@ def quarantine(ctx: click.Context, name: str, reason: str | None, limit: int, ho
         as_json=as_json,
         text=text + ("\n\n" + table(shown, ("ID", "REASON", "DETAIL", "TEXT")) if shown else ""),
     )
+
+
+@ingest.command()
+@click.argument("person")
+@click.option("--feed", "only", multiple=True, help="Only this feed; else all that have persons. May be repeated.")
+@click.option("--purge", is_flag=True, help="Also remove older versions and their pins, so that no version has them.")
+@home_options
+@click.pass_context
+def erase(ctx: click.Context, person: str, only: tuple[str, ...], purge: bool, home: str | None, as_json: bool) -> None:
+    """Take the rows of PERSON, as the source names them, out of the tables of feeds, and tell what still holds them."""
+    from noria.app.cli.ingest.feeds import feed_names, read_feed
+    from noria.app.wiring import code_facts, now_ms
+    from noria.build.pipeline.erasing import erase_person
+
+    with opened(ctx, home) as (place, stores):
+        feeds = [read_feed(place, name) for name in (only or feed_names(place))]
+        if not only:
+            feeds = [feed for feed in feeds if "person" in feed.columns.types.values()]
+        done = [
+            erase_person(stores.lake, feed, person, time_ms=now_ms(), code=code_facts(), purge=purge) for feed in feeds
+        ]
+    keys = ("raw", "clean", "quarantine")
+    rows = [(d.feed, *(d.rows[k] for k in keys), len(d.pinned), d.purged) for d in done]
+    header = ("FEED", "RAW", "CLEAN", "QUARANTINE", "PINNED", "FILES PURGED")
+    text = table(rows, header) if rows else "No feed has persons."
+    show(done, as_json=as_json, text="\n".join([text, *(f"! {w}" for d in done for w in d.warnings)]))
 
 
 def _told(name: str, r: FeedReceipt) -> str:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from noria.app.cli.context import home_options, opened, show, table
+from noria.app.cli.context import home_options, home_path, opened, show, table
 from noria.errors import NoRelease
-from noria.records import Judged, Release, TopicStatus
+from noria.records import BacklogItem, Judged, Receipt, Release, TopicStatus
 
 if TYPE_CHECKING:
     from noria.loop import House
@@ -90,21 +90,40 @@ def triage(ctx: click.Context, home: str | None, as_json: bool) -> None:
 @update.command()
 @click.option("--csv", "csv_file", type=click.Path(path_type=Path, dir_okay=False), help="Also write it as CSV.")
 @click.option("--markdown", type=click.Path(path_type=Path, dir_okay=False), help="Also write it as Markdown.")
+@click.option("--tickets", metavar="ACCOUNT", help="Make a ticket of each at this account's help desk, once.")
 @home_options
 @click.pass_context
-def backlog(ctx: click.Context, csv_file: Path | None, markdown: Path | None, home: str | None, as_json: bool) -> None:
+def backlog(
+    ctx: click.Context,
+    csv_file: Path | None,
+    markdown: Path | None,
+    tickets: str | None,
+    home: str | None,
+    as_json: bool,
+) -> None:
     """Show what waits for people, best gain for its effort first, and what came of what was done."""
     from noria.loop.updating import open_backlog
     from noria.update.backlog import as_csv, as_markdown
 
     with _live(ctx, home) as (house, _, judged, now):
         items = open_backlog(house, judged, now_ms=now)
+        told, made = _filed(ctx, home, house, tickets, items) if tickets else (None, {})
     for path, write in ((csv_file, as_csv), (markdown, as_markdown)):
         if path is not None:
             path.write_text(write(items), encoding="utf-8")
-    rows = [(i.item_id, i.kind, i.title, i.weekly, i.gain_weekly, i.effort_hours, i.outcome or i.trend) for i in items]
-    heads = ("ITEM", "KIND", "TITLE", "A WEEK", "GAIN", "HOURS", "TREND")
-    show(items, as_json=as_json, text=table(rows, heads) if rows else "nothing waits.")
+    rows = [
+        (
+            i.item_id, i.kind, i.title, i.weekly, i.gain_weekly, i.effort_hours, i.outcome or i.trend,
+            made.get(i.item_id, ""),
+        )
+        for i in items
+    ]  # fmt: skip
+    heads = ("ITEM", "KIND", "TITLE", "A WEEK", "GAIN", "HOURS", "TREND", "TICKET")
+    lines = [table(rows, heads) if rows else "nothing waits."]
+    if told is not None:
+        lines.append(", ".join(f"{n:g} {name}" for name, n in told.counts.items()))
+        lines += [f"! {warning}" for warning in told.warnings]
+    show({"items": items, "tickets": made} if told else items, as_json=as_json, text="\n".join(lines))
 
 
 @update.command()
@@ -155,6 +174,21 @@ def dismiss(ctx: click.Context, topic: str, home: str | None, as_json: bool) -> 
     with _live(ctx, home) as (house, live, _, now):
         _decide(house, live, topic, "dismissed", "", now)
     show({"dismissed": topic}, as_json=as_json, text=f"{topic} is dismissed.")
+
+
+def _filed(
+    ctx: click.Context, home: str | None, house: House, account: str, items: Sequence[BacklogItem]
+) -> tuple[Receipt, dict[str, str]]:
+    """Tickets of the items at a desk, and which item is which ticket."""
+    from noria.app.home import open_home
+    from noria.app.wiring import now_ms
+    from noria.app.wiring.help_desks import HelpDesks
+    from noria.serve.help_desk.backlog import filed
+
+    with closing(HelpDesks(open_home(home_path(ctx, home)), house.stores, now_ms)) as desks:
+        desks.desk(account)
+        told = desks.file(account, items)
+    return told, filed(house.stores.journal, account)
 
 
 def _decide(house: House, live: Release, topic: str, status: TopicStatus, intent: str, now_ms: int) -> None:

@@ -29,6 +29,7 @@ _LISTS = {
     "/solutions/categories": "categories", "/solutions/folders": "folders", "/solutions/articles": "articles",
     "/service_catalog/items": "service_items",
 }  # fmt: skip
+_SETTLED = (4, 5)
 _MONTH_MS = 30 * 86_400_000
 
 
@@ -104,8 +105,15 @@ class Desk:
             people = {row["id"] for row in self.all("requesters") if row["primary_email"] == email}
             rows = [row for row in rows if row.get("requester_id") in people]
         rows.sort(key=lambda row: (row["created_at"], row["id"]), reverse=query.get("order_type", "desc") == "desc")
-        plain = [{k: v for k, v in row.items() if k != "stats"} for row in rows]
-        return _page("tickets", rows if "stats" in query.get("include", "") else plain, query)
+        return _page("tickets", [self._shown(row, query.get("include", "")) for row in rows], query)
+
+    def _shown(self, row: Record, include: str) -> Record:
+        """A ticket of a list: what was not asked for is not there."""
+        shown = {k: v for k, v in row.items() if k != "stats" or "stats" in include}
+        if "requester" in include:
+            person = next((p for p in self.all("requesters") if p["id"] == row.get("requester_id")), {})
+            shown["requester"] = {"id": row.get("requester_id"), "email": person.get("primary_email")}
+        return shown
 
     def _create(self, body: Record) -> Record:
         faults = [
@@ -167,7 +175,10 @@ class Desk:
             ticket.update(deleted=True, updated_at=stamp(self._now_ms()))
             return 204, None
         if method == "PUT":
-            ticket.update(body, updated_at=stamp(self._now_ms()))
+            now = stamp(self._now_ms())
+            if body.get("status") in _SETTLED and ticket.get("status") not in _SETTLED:
+                ticket["stats"].update(resolved_at=now)
+            ticket.update(body, updated_at=now)
         return 200, {"ticket": ticket}
 
     def say(self, number: int, body: Record, *, public: bool) -> Record:

@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from noria.app.http.access.rules import OPEN, Rule, rule_of
+from noria.app.http.dashboard.notebooks import PREFIX as NOTEBOOK
 from noria.app.http.house import House
 from noria.app.http.problems import HttpProblem, respond, wants_page
 from noria.records.access import ALL_ACCOUNTS
@@ -43,18 +44,28 @@ class Gate:
         if scope["type"] not in {"http", "websocket"}:
             await self.app(scope, receive, send)
             return
-        if scope["type"] == "websocket":  # none of ours: nothing gets through
-            await receive()
-            await send({"type": "websocket.close", "code": 4401})
-            return
         headers = dict(scope["headers"])
-        origin = headers.get(b"origin", b"").decode("latin-1")
+        if scope["type"] == "websocket":
+            await self._socket(scope, headers, receive, send)
+            return
         if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
-            await self._preflight(origin)(scope, receive, send)
+            await self._preflight(headers.get(b"origin", b"").decode("latin-1"))(scope, receive, send)
             return
         rule = rule_of(scope["method"], scope["path"])
+        who, refusal, marked_send = self.admit(scope, headers, rule, send)
+        if refusal is not None:
+            await refusal(scope, receive, marked_send)
+            return
+        scope["principal"] = who
+        await self.app(scope, receive, marked_send)
+
+    def admit(
+        self, scope: Scope, headers: dict[bytes, bytes], rule: Rule, send: Send
+    ) -> tuple[Principal | None, Response | None, Send]:
+        """Who asks, the refusal where that one may not, and how to send the answer, counted and marked for browsers."""
         who, refusal = self._who(scope, headers, rule)
-        across = self._across(scope["path"], who, origin)
+        across = self._across(scope["path"], who, headers.get(b"origin", b"").decode("latin-1"))
+        counted = self.house.metrics.answered
 
         async def marked_send(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -63,14 +74,23 @@ class Gate:
                     answer["Access-Control-Allow-Origin"] = across
                     answer["Cross-Origin-Resource-Policy"] = "cross-origin"
                     answer.add_vary_header("Origin")
-                self.house.metrics.answered(rule.path or "other", message["status"])
+                counted(rule.path or "other", message["status"])
             await send(message)
 
-        if refusal is not None:
-            await refusal(scope, receive, marked_send)
+        return who, refusal, marked_send
+
+    async def _socket(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send) -> None:
+        """Lets a websocket of the notebook through, from a page of this site, for who may see the notebook."""
+        rule, (who, _) = rule_of("GET", scope["path"]), self._principal(headers)
+        page = headers.get(b"origin", b"").decode("latin-1").partition("://")[2]
+        ours = page == headers.get(b"host", b"").decode("latin-1")
+        allowed = who is not None and rule.right in who.may and (not rule.whole or who.account == ALL_ACCOUNTS)
+        if scope["path"].startswith(f"{NOTEBOOK}/") and ours and allowed:
+            scope["principal"] = who
+            await self.app(scope, receive, send)
             return
-        scope["principal"] = who
-        await self.app(scope, receive, marked_send)
+        await receive()
+        await send({"type": "websocket.close", "code": 4401})
 
     def _who(self, scope: Scope, headers: dict[bytes, bytes], rule: Rule) -> tuple[Principal | None, Response | None]:
         """Who asks, and the refusal where that one may not."""
@@ -122,6 +142,8 @@ class Gate:
 
 def cookie_of(header: bytes) -> str:
     """Our cookie's content; "" where there is none."""
+    if COOKIE.encode() not in header:
+        return ""
     try:
         found = SimpleCookie(header.decode("latin-1")).get(COOKIE)
     except CookieError:
@@ -136,7 +158,9 @@ _FORM_SENTENCE = (
 
 def _sign_in(scope: Scope) -> Response:
     if wants_page(scope):
-        return RedirectResponse(f"/login?next={quote(scope['path'])}", 303)
+        query = scope["query_string"].decode("latin-1")
+        aim = f"{scope['path']}?{query}" if query else scope["path"]
+        return RedirectResponse(f"/login?next={quote(aim)}", 303)
     detail = "Send a key or the token of a session: Authorization: Bearer …. Keys are made by 'noria keys create'."
     challenge = {"WWW-Authenticate": 'Bearer realm="noria"'}
     return respond(HttpProblem(401, "no-key", "A key is needed", detail, headers=challenge), scope)

@@ -42,6 +42,8 @@ RULES = (
     Rule("POST", "/logout", OPEN),
     # Label Studio cannot be given a key of ours; what it gets is no more than its own tasks, by ids that it holds
     Rule("*", f"{ml_backend.PREFIX}/", OPEN, counted=False),
+    # a help desk cannot hold a key of ours; the route asks for the secret of its webhook
+    Rule("POST", "/v1/help-desk/", OPEN, counted=False),
     Rule("POST", "/v1/ask", "ask"),
     Rule("POST", "/v1/ask/stream", "ask"),
     Rule("POST", "/v1/feedback", "ask"),
@@ -54,6 +56,24 @@ RULES = (
     Rule("*", "/v1/label/", "label", whole=True),
     Rule("GET", "/", "figures", whole=True),
     Rule("GET", "/performance.csv", "figures", whole=True),
+    Rule("GET", "/findings", "figures", whole=True),
+    Rule("GET", "/findings/", "figures", whole=True),
+    Rule("POST", "/findings/", "label", whole=True),
+    # for one account they show that account alone
+    Rule("GET", "/slices", "figures"),
+    Rule("GET", "/slices.csv", "figures"),
+    Rule("GET", "/series.csv", "figures"),
+    Rule("GET", "/queries", "figures"),
+    Rule("GET", "/queries.csv", "figures"),
+    Rule("GET", "/queries/", "figures"),
+    Rule("GET", "/labels", "figures", whole=True),
+    Rule("GET", "/labels/people", "figures", whole=True),
+    Rule("GET", "/releases", "figures", whole=True),
+    Rule("GET", "/backlog", "figures", whole=True),
+    Rule("GET", "/backlog.csv", "figures", whole=True),
+    # its page sends what marimo sends; the cookie goes with requests of this site only
+    Rule("*", "/notebook/", "figures", whole=True, counted=False, marked=False),
+    Rule("GET", "/notebook", "figures", whole=True),
     Rule("GET", "/label", "label", whole=True),
     Rule("GET", "/ask", "ask", whole=True),
     Rule("GET", "/chat", "open_session"),

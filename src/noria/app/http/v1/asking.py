@@ -6,26 +6,23 @@ import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator
-from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import Any
 
-from fastapi import APIRouter, HTTPException, Request
-from fastapi.exceptions import RequestValidationError
+from fastapi import APIRouter, HTTPException
 from fastapi.responses import Response, StreamingResponse
-from pydantic import ValidationError
+from pydantic_core import to_json
 
 from noria.app.http.house import AnsweringService, House, TheHouse, Who
 from noria.app.http.problems import of_error
-from noria.app.http.schemas import AskBody, AskReply, Choice, FeedbackBody, FeedbackReply, ProblemReply, ShownArticle
-from noria.errors import NoriaError, OutsideError
+from noria.app.http.schemas import AskBody, AskReply, FeedbackBody, FeedbackReply, ProblemReply
+from noria.app.http.v1.committing import committed
+from noria.errors import NoriaError
 from noria.records import SMALL_TALK, Feedback, Prediction, Query
+from noria.records.traffic import DESK_KINDS
 from noria.serve import Asked, Principal
 from noria.serve.service import may_see
 from noria.serve.sessions import reply_to_small_talk
 
-T = TypeVar("T")
-
-COMMIT_SECONDS = 10
 PROBLEM: dict[str, Any] = {"model": ProblemReply, "description": "RFC 9457 problem (application/problem+json)"}
 REFUSED: dict[int | str, dict[str, Any]] = {401: PROBLEM, 403: PROBLEM, 422: PROBLEM, 429: PROBLEM}
 router = APIRouter(prefix="/v1", responses=REFUSED, tags=["asking"])
@@ -37,26 +34,7 @@ async def ask(body: AskBody, house: TheHouse, who: Who) -> Response:
 
     Sent again with the same `query_id` it gives the same answer and is logged once.
     """
-    reply = await _answered(body, house, who)
-    return Response(reply.model_dump_json(), media_type="application/json")
-
-
-async def ask_directly(request: Request) -> Response:
-    """What `ask` does, and what really answers its path: FastAPI's way to a function costs as much as the answer.
-
-    Raises:
-        RequestValidationError: as FastAPI would.
-    """
-    if not request.headers.get("content-type", "").partition(";")[0].strip().lower().endswith("json"):
-        wrong = {"type": "json_type", "loc": ("body",), "msg": "Send JSON, with Content-Type: application/json."}
-        raise RequestValidationError([wrong])
-    try:
-        body = AskBody.model_validate_json(await request.body())
-    except ValidationError as error:
-        faults = [{**fault, "loc": ("body", *fault["loc"])} for fault in error.errors(include_url=False)]
-        raise RequestValidationError(faults) from None
-    reply = await _answered(body, request.app.state.house, request.scope["principal"])
-    return Response(reply.model_dump_json(), media_type="application/json")
+    return Response(await answered(body, house, who), media_type="application/json")
 
 
 @router.post("/ask/stream", responses={413: PROBLEM, 503: PROBLEM, 200: {"content": {"text/event-stream": {}}}})
@@ -66,10 +44,10 @@ async def ask_stream(body: AskBody, house: TheHouse, who: Who) -> StreamingRespo
 
     async def events() -> AsyncIterator[str]:
         yield _event("status", {"stage": "received"})
-        task = asyncio.ensure_future(_answered(body, house, who))
+        task = asyncio.ensure_future(answered(body, house, who))
         try:
             yield _event("status", {"stage": "searching"})
-            yield f"event: answer\ndata: {(await task).model_dump_json()}\n\n"
+            yield f"event: answer\ndata: {(await task).decode()}\n\n"
         except NoriaError as error:
             yield _event("problem", of_error(error).as_json())
 
@@ -79,7 +57,7 @@ async def ask_stream(body: AskBody, house: TheHouse, who: Who) -> StreamingRespo
 @router.post("/feedback", responses={404: PROBLEM, 413: PROBLEM})
 async def feedback(body: FeedbackBody, house: TheHouse, who: Who) -> FeedbackReply:
     """Takes what a user or the help desk says about a prediction; with the same `event_id` it counts once."""
-    if who.session is not None and body.kind in {"ticket_created", "agent_replied"}:
+    if who.session is not None and body.kind in DESK_KINDS:
         raise HTTPException(403, f"A chat cannot say {body.kind!r}; the help desk does, with a key.")
     event = Feedback(
         event_id=body.event_id or house.new_id(),
@@ -93,24 +71,6 @@ async def feedback(body: FeedbackBody, house: TheHouse, who: Who) -> FeedbackRep
     if new:
         house.metrics.told(event.kind)
     return FeedbackReply(new=new)
-
-
-async def committed(future: Future[T]) -> T:
-    """The result of a future once it is on disk.
-
-    A request that is cancelled, or waits too long, must not cancel the commit: shielded.
-
-    Raises:
-        OutsideError: the disk is too slow; sent again with its id, nothing is counted twice.
-    """
-    try:
-        async with asyncio.timeout(COMMIT_SECONDS):
-            return await asyncio.shield(asyncio.wrap_future(future))
-    except TimeoutError:
-        raise OutsideError(
-            f"the journal did not confirm within {COMMIT_SECONDS} seconds; it may still. Send it again with its id.",
-            retry_helps=True,
-        ) from None
 
 
 def within(who: Principal, account: str, session: str | None = None) -> None:
@@ -143,7 +103,12 @@ def _allowed(body: AskBody, who: Principal) -> tuple[str, ...]:
     return readers(who, body.groups)
 
 
-async def _answered(body: AskBody, house: House, who: Principal) -> AskReply:
+async def answered(body: AskBody, house: House, who: Principal) -> bytes:
+    """An `AskReply` in JSON; what it says is in the journal.
+
+    Raises:
+        HTTPException: 403. NoriaError: see `Service.ask`.
+    """
     groups = _allowed(body, who)
     named = who.session or body.session
     requester = who.requester or body.requester
@@ -162,7 +127,7 @@ async def _answered(body: AskBody, house: House, who: Principal) -> AskReply:
     prediction_id = _id_of(body.account, named, body.query_id) if body.query_id else house.new_id()
     prediction = await committed(house.service.ask(query, prediction_id, asked))
     house.metrics.predicted(prediction)
-    return _reply(house.service, prediction, groups)
+    return to_json(_reply(house.service, prediction, groups), inf_nan_mode="null")
 
 
 def _id_of(account: str, session: str, query_id: str) -> str:
@@ -170,7 +135,8 @@ def _id_of(account: str, session: str, query_id: str) -> str:
     return hashlib.sha256(f"{account}\0{session}\0{query_id}".encode()).hexdigest()[:32]
 
 
-def _reply(service: AnsweringService, prediction: Prediction, groups: tuple[str, ...]) -> AskReply:
+def _reply(service: AnsweringService, prediction: Prediction, groups: tuple[str, ...]) -> dict[str, object]:
+    """What `AskReply` holds; a plain mapping, since nothing in it needs to be checked again."""
     answer, account = prediction.answer, prediction.query.account
     shown = []
     for ranked in answer.articles:
@@ -178,26 +144,26 @@ def _reply(service: AnsweringService, prediction: Prediction, groups: tuple[str,
         # the agent ranks by account and audience already; a second look costs nothing and nothing may cross accounts
         if article is not None and may_see(article, account, groups):
             shown.append(
-                ShownArticle(article_id=article.article_id, title=article.title, body=article.body, score=ranked.score)
+                {"article_id": article.article_id, "title": article.title, "body": article.body, "score": ranked.score}
             )
-    return AskReply(
-        prediction_id=prediction.prediction_id,
-        session=prediction.query.session,
-        decision=answer.decision,
-        intent=answer.intent,
-        intent_title=service.intent_title(answer.intent),
-        intent_confidence=answer.intent_confidence,
-        scope_score=answer.scope_score,
-        in_scope=answer.in_scope,
-        articles=shown,
-        choices=[Choice(intent=name, title=service.intent_title(name)) for name in answer.choices],
-        message=_message(prediction, shown),
-        release=prediction.release,
-        missing=[what.partition(":")[0] for what in prediction.missing],
-    )
+    return {
+        "prediction_id": prediction.prediction_id,
+        "session": prediction.query.session,
+        "decision": answer.decision,
+        "intent": answer.intent,
+        "intent_title": service.intent_title(answer.intent),
+        "intent_confidence": answer.intent_confidence,
+        "scope_score": answer.scope_score,
+        "in_scope": answer.in_scope,
+        "articles": shown,
+        "choices": [{"intent": name, "title": service.intent_title(name)} for name in answer.choices],
+        "message": _message(prediction, shown=bool(shown)),
+        "release": prediction.release,
+        "missing": [what.partition(":")[0] for what in prediction.missing],
+    }
 
 
-def _message(prediction: Prediction, shown: list[ShownArticle]) -> str:
+def _message(prediction: Prediction, *, shown: bool) -> str:
     answer = prediction.answer
     if answer.intent == SMALL_TALK and answer.decision == "answer":
         return reply_to_small_talk(prediction.query.text)

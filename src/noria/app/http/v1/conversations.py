@@ -10,7 +10,8 @@ from pydantic import AfterValidator
 
 from noria.app.http.house import House, TheHouse, Who
 from noria.app.http.schemas import MAX_NAME, printable
-from noria.app.http.v1.asking import PROBLEM, REFUSED, committed, readers, within
+from noria.app.http.v1.asking import PROBLEM, REFUSED, readers, within
+from noria.app.http.v1.committing import committed
 from noria.app.http.v1.schemas import (
     AccountArticle,
     ArticlesReply,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import Column, ColumnElement, Connection, and_, exists, select, update
 
 from noria.stores.journal.access.schema import HAND_OVERS, SESSIONS
+from noria.stores.journal.loop import touch
 from noria.stores.journal.schema import FEEDBACK, LABELS, PREDICTIONS, TASKS
 
 ERASED = "[erased]"
@@ -41,6 +42,8 @@ def erase(connection: Connection, account: str, requester: str) -> Erased:
     told = connection.execute(update(FEEDBACK).where(FEEDBACK.c.prediction_id.in_(of_person)).values(value=ERASED))
     connection.execute(update(LABELS).where(LABELS.c.prediction_id.in_(of_person)).values(note=ERASED))
     connection.execute(update(TASKS).where(TASKS.c.prediction_id.in_(of_person)).values(text=ERASED))
+    # what their texts were like is told anew, without them
+    touch(connection, connection.execute(select(PREDICTIONS.c.time_ms).where(asked)).scalars().all())
     connection.execute(update(PREDICTIONS).where(asked).values(text=ERASED, query_id=""))
     handed = connection.execute(
         update(HAND_OVERS)

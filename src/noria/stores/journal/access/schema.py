@@ -76,4 +76,5 @@ HAND_OVERS = Table(
     Column("reason", Text, nullable=False),
     Column("time_ms", BigInteger, nullable=False),
     Index("ix_hand_overs_account_session", "account", "session"),
+    Index("ix_hand_overs_account_time_ms", "account", "time_ms"),
 )

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from sqlalchemy import Connection, Engine, func, select, tuple_
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy import Connection, Engine, select, text
 
 from noria.errors import NotFound
 from noria.records import Feedback
@@ -16,9 +14,11 @@ from noria.stores.journal.access.schema import HAND_OVERS, SESSIONS
 from noria.stores.journal.codec import check_texts
 from noria.stores.journal.engine import fetch, put, reading
 from noria.stores.journal.schema import FEEDBACK, PREDICTIONS
-from noria.stores.journal.traffic import prediction_from
+from noria.stores.journal.traffic import prediction_from, put_encoded
 
 _CHUNK = 200
+_FEW, _MANY = 4, 50
+_SESSION_NAMES = tuple(SESSIONS.columns.keys())
 
 
 class SessionDoor:
@@ -43,25 +43,32 @@ class SessionDoor:
     def transcripts(self, which: Sequence[tuple[str, str]]) -> dict[tuple[str, str], list[Turn]]:
         """(account, session) → its turns, oldest first; of those asked for, each is there."""
         turns: dict[tuple[str, str], list[Turn]] = {pair: [] for pair in which}
-        pairs, place = list(turns), tuple_(PREDICTIONS.c.account, PREDICTIONS.c.session)
         with reading(self._engine) as connection:
-            for start in range(0, len(pairs), _CHUNK):
-                query = select(PREDICTIONS).where(place.in_(pairs[start : start + _CHUNK]))
-                query = query.order_by(PREDICTIONS.c.time_ms, PREDICTIONS.c.prediction_id)
+            for account, some in _by_account(turns, _CHUNK):
+                # one account at a time: SQLite would read the whole table for pairs of account and session
+                mine = PREDICTIONS.c.account == account, PREDICTIONS.c.session.in_(some)
+                query = select(PREDICTIONS).where(*mine).order_by(PREDICTIONS.c.time_ms, PREDICTIONS.c.prediction_id)
                 made = [prediction_from(row) for row in connection.execute(query).mappings()]
                 said = _said(connection, [p.prediction_id for p in made])
                 for p in made:
-                    turns[p.query.account, p.query.session].append(Turn(p, tuple(said.get(p.prediction_id, ()))))
+                    turns[account, p.query.session].append(Turn(p, tuple(said.get(p.prediction_id, ()))))
         return turns
 
-    def with_several_turns(self, which: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-        """Those of the sessions (account, session) that have two turns or more; reads an index only."""
-        columns, found = (PREDICTIONS.c.account, PREDICTIONS.c.session), []
+    def said(self, prediction_ids: Sequence[str]) -> dict[str, list[Feedback]]:
+        """What was said about predictions, in order of time; those about which nothing was are left out."""
         with reading(self._engine) as connection:
-            for start in range(0, len(which), _CHUNK):
-                query = select(*columns).where(tuple_(*columns).in_(which[start : start + _CHUNK]))
-                rows = connection.execute(query.group_by(*columns).having(func.count() > 1))
-                found += [(account, session) for account, session in rows]
+            return _said(connection, prediction_ids)
+
+    def with_several_turns(self, which: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
+        """Those of the sessions (account, session) that have two turns or more, and how many; reads an index only."""
+        found: dict[tuple[str, str], int] = {}
+        with reading(self._engine) as connection:
+            for account, some in _by_account(which, _MANY):
+                # one of two numbers of parameters, so that neither SQLAlchemy nor the database reads the text anew
+                size = _FEW if len(some) <= _FEW else _MANY
+                given = {f"s{n}": some[min(n, len(some) - 1)] for n in range(size)}
+                rows = connection.execute(_SEVERAL[size], {"account": account, **given})
+                found |= {(account, session): count for session, count in rows}
         return found
 
     def sessions(self, account: str, since_ms: int, until_ms: int) -> list[Session]:
@@ -83,13 +90,29 @@ class SessionDoor:
         return [HandOver(**row) for row in rows]
 
 
+_SEVERAL = {
+    size: text(
+        f"SELECT session, count(*) FROM predictions WHERE account = :account AND session IN "
+        f"({', '.join(f':s{n}' for n in range(size))}) GROUP BY session HAVING count(*) > 1"
+    )
+    for size in (_FEW, _MANY)
+}
+
+
+def _by_account(which: Iterable[tuple[str, str]], most: int) -> Iterator[tuple[str, list[str]]]:
+    """An account and so many of its sessions at most, until all had their turn."""
+    sessions: dict[str, list[str]] = {}
+    for account, session in which:
+        sessions.setdefault(account, []).append(session)
+    for account, its in sessions.items():
+        for start in range(0, len(its), most):
+            yield account, its[start : start + most]
+
+
 def put_sessions(connection: Connection, sessions: Sequence[Session]) -> None:
     """Adds sessions; of one that is known the first stays."""
-    if sessions:
-        dialect_insert = sqlite_insert if connection.dialect.name == "sqlite" else postgresql_insert
-        insert = dialect_insert(SESSIONS).on_conflict_do_nothing(index_elements=["account", "session"])
-        names = SESSIONS.columns.keys()
-        connection.execute(insert, [check_texts("session", {n: getattr(s, n) for n in names}) for s in sessions])
+    rows = [check_texts("session", {name: getattr(one, name) for name in _SESSION_NAMES}) for one in sessions]
+    put_encoded(connection, SESSIONS, [tuple(row.values()) for row in rows])
 
 
 def put_hand_overs(connection: Connection, hand_overs: Sequence[HandOver]) -> None:

@@ -14,7 +14,15 @@ if TYPE_CHECKING:
     from alembic.config import Config
     from sqlalchemy import Connection
 
-REVISIONS: tuple[str, ...] = ("0001_first", "0002_labels", "0003_access", "0007_challengers")
+REVISIONS: tuple[str, ...] = (
+    "0001_first",
+    "0002_labels",
+    "0003_access",
+    "0004_help_desk",
+    "0005_findings",
+    "0006_watching",
+    "0007_challengers",
+)
 HEAD = REVISIONS[-1]
 VERSION_TABLE = "journal_version"
 FIRST_TABLES = frozenset(

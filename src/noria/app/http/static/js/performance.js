@@ -38,7 +38,7 @@
       if (row < 0) row = free.length;
       free[row] = x + 26;
       return {
-        value: [m.from_ms, y], symbolOffset: [0, step * (0.7 + 1.15 * Math.min(row, 3))],
+        value: [m.from_ms, y], name: m.id ?? "", symbolOffset: [0, step * (0.7 + 1.15 * Math.min(row, 3))],
         itemStyle: { color: soft, borderColor: ink, borderWidth: 1 },
         label: { show: true, formatter: m.key, color: ink, fontSize: 11, fontWeight: 600 },
       };
@@ -96,7 +96,7 @@
       },
       { ...badge, name: "changes", data: badges("change", pixelsPerMs, warm, color("warm-soft"), 1, -16) },
       {
-        ...badge, name: "findings", data: badges("finding", pixelsPerMs, bad, color("bad-soft"), 1, 16),
+        ...badge, silent: !data.marks.some((m) => m.id), cursor: "pointer", name: "findings", data: badges("finding", pixelsPerMs, bad, color("bad-soft"), 1, 16),
         markArea: {
           silent: true, itemStyle: { color: bad, opacity: 0.13 },
           data: data.marks.filter((m) => m.kind === "finding").map((m) => [{ xAxis: m.from_ms }, { xAxis: Math.max(m.to_ms, m.from_ms + DAY_MS / 8) }]),
@@ -147,6 +147,10 @@
   }
 
   draw();
+  // the report that stands alone has no pages of findings
+  graph.on("click", (event) => {
+    if (event.seriesName === "findings" && event.name && location.protocol !== "file:") location.assign(`/findings/${encodeURIComponent(event.name)}`);
+  });
   dark.addEventListener("change", draw);
   new ResizeObserver(() => { graph.resize(); draw(); }).observe(host);
   graph.on("datazoom", () => requestAnimationFrame(draw));

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0007_challengers"
-down_revision = "0003_access"
+down_revision = "0006_watching"
 branch_labels = None
 depends_on = None
 

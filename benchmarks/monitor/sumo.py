@@ -1,0 +1,207 @@
+"""A help forum's traffic day by day: which known events are found, how late, and is the cause named rightly?
+
+    python benchmarks/monitor/sumo.py        (data: $NORIA_BENCH_DATA/sumo-firefox)
+
+Every day is held against the eight weeks before the last one, as a monitor would have done that day: volume, mix of
+topics, mix of text lengths, each by working days and weekends apart, with one budget of false alarms for all three.
+Alarms of a fortnight are one finding. Of each, the topics whose share moved most and the words said more are named by
+what `noria.monitor.explain` uses. Nothing was chosen on these events: settings are the defaults of the library and a
+budget of two false alarms a year.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import gzip
+import json
+import os
+import re
+import time
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from noria.stats.detection.budget import run_lengths
+from noria.stats.detection.glr import dispersion, mean_glr, shape_glr
+from noria.stats.grouping import key_phrases
+
+DATA = Path(os.environ.get("NORIA_BENCH_DATA", Path(__file__).parents[3] / "shared" / "data")) / "sumo-firefox"
+REFERENCE_DAYS, GAP_DAYS, LOOK_DAYS = 56, 7, 7
+SPANS = (1, 2, 3, 4, 6)
+BUDGET_A_YEAR = 2.0
+ONE_FINDING_DAYS = 14
+MOST_LATE_DAYS = 7
+LENGTHS = (40, 80, 160, 320, 640)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A finding: when it was raised, by which stream, since when, and what is named."""
+
+    day: dt.date
+    stream: str
+    since: dt.date
+    topics: tuple[str, ...]
+    words: tuple[str, ...]
+
+
+def main() -> None:
+    """Replays, and prints what was found."""
+    began = time.process_time()
+    texts, topics, lengths = read()
+    days = sorted(texts)
+    found, quiet_months, false = replay(days, texts, topics, lengths)
+    told = events()
+    print(f"{len(days)} days, {sum(map(len, texts.values())):,} questions, {time.process_time() - began:.0f} CPU s")
+    print(f"{'event':<24}{'kind':<8}{'evidence':<10}{'found':<8}{'days':>5}  cause  named")
+    scores = Counter()
+    for event in told:
+        hit = first_hit(event, found)
+        cause = hit is not None and named(event, hit)
+        scores[event["evidence"], "all"] += 1
+        scores[event["evidence"], "found"] += hit is not None
+        scores[event["evidence"], "cause"] += cause
+        late = (hit.day - event["start"]).days if hit else ""
+        said = f"{hit.stream}: {', '.join(hit.topics[:2])} | {', '.join(hit.words[:3])}" if hit else ""
+        print(f"{event['name']:<24}{event['kind']:<8}{event['evidence']:<10}{'yes' if hit else 'no':<8}{late:>5}  "
+              f"{'right' if cause else '-':<6} {said}")  # fmt: skip
+    for evidence in ("strong", "moderate", "weak"):
+        n, hits, causes = (scores[evidence, k] for k in ("all", "found", "cause"))
+        print(f"{evidence}: {hits} of {n} found, cause right in {causes}")
+    late = [
+        (first_hit(e, found).day - e["start"]).days for e in told if e["evidence"] == "strong" and first_hit(e, found)
+    ]
+    print(f"median delay of strong events: {np.median(late):.0f} days")
+    print(
+        f"{len(found)} findings; {false} in {quiet_months} quiet months: {false / max(quiet_months, 1):.2f} a month"
+    )
+
+
+def read() -> tuple[dict[dt.date, list[str]], dict[dt.date, Counter[str]], dict[dt.date, Counter[int]]]:
+    """By day: texts, questions by topic, questions by bin of length."""
+    texts, topics, lengths = defaultdict(list), defaultdict(Counter), defaultdict(Counter)
+    for path in sorted(DATA.glob("questions-*.jsonl.gz")):
+        with gzip.open(path, "rt", encoding="utf-8") as lines:
+            for line in lines:
+                row = json.loads(line)
+                day = dt.date.fromisoformat(row["date"])
+                texts[day].append(f"{row['title']} {row['text']}"[:300])
+                topics[day][row["topic"] or "none"] += 1
+                lengths[day][int(np.searchsorted(LENGTHS, row["text_len"]))] += 1
+    return texts, topics, lengths
+
+
+def replay(
+    days: list[dt.date], texts: dict[dt.date, list[str]], topics: dict[dt.date, Counter[str]],
+    lengths: dict[dt.date, Counter[int]],
+) -> tuple[list[Found], int, int]:  # fmt: skip
+    """Every day as it came; findings, quiet months, and findings in them."""
+    wanted = run_lengths(BUDGET_A_YEAR, dict.fromkeys(("volume", "topics", "lengths"), 365.0))
+    found: list[Found] = []
+    for place in range(REFERENCE_DAYS + GAP_DAYS, len(days)):
+        day = days[place]
+        before = days[place - REFERENCE_DAYS - GAP_DAYS : place - GAP_DAYS + 1]
+        if (day - before[0]).days > REFERENCE_DAYS + GAP_DAYS + 7:
+            continue  # a gap in the recording
+        if found and (day - found[-1].day).days < ONE_FINDING_DAYS:
+            continue
+        lately = days[place - LOOK_DAYS + 1 : place + 1]
+        alarms = looks(before, lately, texts, topics, lengths)
+        ringing = {name: span for name, (run_length, span) in alarms.items() if run_length >= wanted[name]}
+        if ringing:
+            stream = max(ringing, key=lambda name: alarms[name][0] / wanted[name])
+            since = lately[-min(ringing[stream], len(lately))]
+            found.append(explained(day, stream, since, before, texts, topics))
+    return found, *quiet(days, found)
+
+
+def looks(
+    before: list[dt.date], lately: list[dt.date], texts: dict[dt.date, list[str]],
+    topics: dict[dt.date, Counter[str]], lengths: dict[dt.date, Counter[int]],
+) -> dict[str, tuple[float, int]]:  # fmt: skip
+    """Stream → (run length, span) at the last day, working days and weekends each against their own."""
+
+    def strata(days: list[dt.date], row: np.ndarray) -> np.ndarray:
+        out = np.zeros((len(days), 2, row.shape[1]))
+        for i, d in enumerate(days):
+            out[i, int(d.weekday() >= 5)] = row[i]
+        return out
+
+    told = {}
+    for name, counts in (("topics", topics), ("lengths", lengths)):
+        names = sorted({k for d in [*before, *lately] for k in counts[d]})
+        old, new = (
+            strata(part, np.array([[counts[d][k] for k in names] for d in part], float)) for part in (before, lately)
+        )
+        reference = old.sum(axis=0)
+        wide = dispersion(reference, old)
+        evidence = shape_glr(reference, new, dispersion=wide, spans=SPANS)
+        told[name] = (float(evidence.run_length[-1]), int(evidence.span[-1]))
+    old, new = (strata(part, np.array([[len(texts[d])] for d in part], float)) for part in (before, lately))
+    logs = [np.where(v > 0, np.log(np.maximum(v, 1)), 0)[..., 0] for v in (old, new)]
+    there = [(v[..., 0] > 0).astype(float) for v in (old, new)]
+    reference = np.column_stack([there[0].sum(axis=0), logs[0].sum(axis=0), (logs[0] ** 2).sum(axis=0)])
+    evidence = mean_glr(reference, there[1], logs[1], spans=SPANS)
+    told["volume"] = (float(evidence.run_length[-1]), int(evidence.span[-1]))
+    return told
+
+
+def explained(
+    day: dt.date, stream: str, since: dt.date, before: list[dt.date], texts: dict[dt.date, list[str]],
+    topics: dict[dt.date, Counter[str]],
+) -> Found:  # fmt: skip
+    """What moved: the topics by z of their share, the words by their odds."""
+    now = [d for d in texts if since <= d <= day]
+    old, new = (sum((topics[d] for d in part), Counter()) for part in (before, now))
+    n_old, n_new = sum(old.values()), sum(new.values())
+    moved = {}
+    for name in {*old, *new}:
+        share = (old[name] + new[name] + 1) / (n_old + n_new + 2)
+        spread = np.sqrt(share * (1 - share) * (1 / n_old + 1 / n_new))
+        moved[name] = abs(new[name] / n_new - old[name] / n_old) / spread
+    said = [t for d in now for t in texts[d]]
+    background = [t for d in before for t in texts[d]][:: max(1, len(before) // 14)]
+    words = key_phrases(said[-2000:], background[-4000:], most=5, least=4.0)
+    return Found(day, stream, since, tuple(sorted(moved, key=lambda n: -moved[n])[:5]), words)
+
+
+def events() -> list[dict[str, object]]:
+    """The known events in order of time."""
+    with (DATA / "events.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        row["start"] = dt.date.fromisoformat(row["start"])
+        row["end"] = dt.date.fromisoformat(row["end"]) if row["end"] else row["start"] + dt.timedelta(days=7)
+    return rows
+
+
+def first_hit(event: dict[str, object], found: list[Found]) -> Found | None:
+    """The first finding raised from its start to a week after its end; one that was raised before is none."""
+    last = event["end"] + dt.timedelta(days=MOST_LATE_DAYS)
+    return next((f for f in found if event["start"] <= f.day <= last), None)
+
+
+def named(event: dict[str, object], hit: Found) -> bool:
+    """Whether the right topic (for changes of the topic list) or term is among those named."""
+    if event["kind"] == "label":
+        words = set(re.findall(r"[a-z-]{6,}", str(event["description"])))
+        return any(topic in words for topic in hit.topics)
+    if event["kind"] == "shift":
+        return hit.stream in {"volume", "lengths"}
+    pattern = re.compile(str(event["term_pattern"]), re.IGNORECASE)
+    return any(pattern.search(text) for text in (*hit.words, *hit.topics))
+
+
+def quiet(days: list[dt.date], found: list[Found]) -> tuple[int, int]:
+    """Months of 30 days at least three weeks away from every event, and the findings raised in them."""
+    near = dt.timedelta(days=21)
+    spans = [(e["start"] - dt.timedelta(days=2), e["end"] + near) for e in events()]
+    calm = [d for d in days if not any(low <= d <= high for low, high in spans)]
+    return round(len(calm) / 30), sum(f.day in set(calm) for f in found)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,221 @@
+"""False alarms, delays and inceptions on simulated labelled streams: `python benchmarks/statistics/detection.py`.
+
+Writes its tables into docs/benchmarks-detection.md. With `--peer PYTHON` (one that has river and ruptures) the
+peers run on the very same streams.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from streams import BASELINE_DAYS, CHANGE_DAY, Case, Streams, agree, alarms, cells, references, simulate
+
+from noria.stats.inception import locate
+
+HERE = Path(__file__).resolve().parent
+PAGE = HERE.parents[1] / "docs" / "benchmarks-detection.md"
+BEGIN, END = "<!-- labelled: begin -->", "<!-- labelled: end -->"
+SEED, LEVELS, CHANGE = 20261125, (1e4, 1e5), 24 * CHANGE_DAY
+LOOK_BACK, EQUAL = 56 * 24, 5e5
+PLAIN, CHANGE_AT = 20_000, 5_000
+WANTED = {0.13: 1644, 0.15: 609, 0.20: 180}
+Peers = dict[str, Any]
+
+
+def three_sigma(wrong: np.ndarray, day: np.ndarray, baseline: int) -> np.ndarray:
+    """First label of each stream's first day with more errors than mean + 3 standard deviations of the first days."""
+    days = int(day[-1]) + 1
+    rates = np.stack([np.bincount(day, weights=row, minlength=days) for row in wrong]) / np.bincount(day)
+    limit = rates[:, :baseline].mean(axis=1) + 3 * rates[:, :baseline].std(axis=1, ddof=1)
+    out = rates > limit[:, None]
+    out[:, :baseline] = False
+    end = np.append(np.flatnonzero(np.diff(day)) + 1, len(day))
+    return np.where(out.any(axis=1), end[out.argmax(axis=1)] - 1, len(day))
+
+
+def summary(first: np.ndarray, change: int, n: int) -> str:
+    """False alarms before the change, median delay in labels, streams missed."""
+    early, missed = (first < change).mean(), (first >= n).mean()
+    told = first[first >= change] - change
+    return f"{100 * early:.1f} % · {np.median(told):,.0f}" + (f" ({100 * missed:.0f} %)" if missed else "")
+
+
+def plain(rng: np.random.Generator, count: int, ask: Any) -> list[str]:
+    """Streams of one stratum with a known rate: what a label detector does beside the libraries."""
+    lines = ["| detector | 10 → 13 % | 10 → 15 % | 10 → 20 % |", "| --- | --- | --- | --- |"]
+    rows: dict[str, list[str]] = {}
+    data = {}
+    for new in WANTED:
+        wrong = rng.random((count, PLAIN)) < np.where(np.arange(PLAIN) < CHANGE_AT, 0.10, new)
+        data[f"wrong {new}"] = wrong
+        strata, known = np.zeros(wrong.shape, dtype=np.int8), np.full((count, 1), 0.90)
+        for level, first in zip((*LEVELS, EQUAL), alarms(wrong, strata, known, (*LEVELS, EQUAL)), strict=True):
+            rows.setdefault(f"**noria**, run length {level:,.0f}", []).append(summary(first, CHANGE_AT, PLAIN))
+        daily = three_sigma(wrong, np.arange(PLAIN) // 360, CHANGE_AT // 360)
+        rows.setdefault("daily 3-sigma chart, 360 labels a day", []).append(summary(daily, CHANGE_AT, PLAIN))
+    said = ask(data)
+    for key, first in (said or {"alarms": {}})["alarms"].items():
+        rows.setdefault(f"river {key.split('|')[0]}", []).append(summary(np.array(first), CHANGE_AT, PLAIN))
+    return [*lines, *(f"| {name} | {' | '.join(told)} |" for name, told in rows.items())]
+
+
+def quiet(rng: np.random.Generator, count: int, ask: Any) -> list[str]:
+    """Streams whose quality does not change: alarms raised and promised."""
+    lines = [
+        (
+            "| what happens | labelled | labels watched | promised at 10,000 · 100,000 | noria | one stratum for all "
+            "| river, share of streams in alarm | 3-sigma |"
+        ),
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for words, switch in (("weekends", None), ("weekends, least confident first from day 28", 28)):
+        for share in (0.05, 0.10, 0.20):
+            streams = simulate(rng, count, Case(share=share, switch=switch))
+            later = streams.hour >= 24 * BASELINE_DAYS
+            n = count * int(later.sum())
+            first, blind = found(streams)
+            assert agree(streams, references(streams, streams.stratum, 8), LEVELS[1], first[1])  # noqa: S101
+            some = streams.wrong[: count // 10, later]
+            said = ask({"wrong": some}) if share == 0.10 else None
+            river = ", ".join(
+                f"{key.split('|')[0]}: {100 * np.mean(np.array(a) < some.shape[1]):.0f} %"
+                for key, a in (said or {"alarms": {}})["alarms"].items()
+            )
+            daily = three_sigma(streams.wrong, streams.hour // 24, BASELINE_DAYS) < len(streams.hour)
+            told, plainly = ([int((a < later.sum()).sum()) for a in level] for level in (first, blind))
+            lines.append(
+                f"| {words} | {100 * share:.0f} % | {n:,} | {n / LEVELS[0]:,.0f} · {n / LEVELS[1]:,.0f} "
+                f"| **{told[0]} · {told[1]}** | {plainly[0]} · {plainly[1]} of {count} streams | {river} "
+                f"| {100 * daily.mean():.0f} % |"
+            )
+    return lines
+
+
+def found(streams: Streams) -> tuple[np.ndarray, np.ndarray]:
+    """First alarms by level and stream, in strata and in one stratum for all, in labels after the reference time."""
+    later = streams.hour >= 24 * BASELINE_DAYS
+    one = np.zeros(streams.band.shape, dtype=np.int8)
+    return tuple(
+        alarms(streams.wrong[:, later], strata[:, later], references(streams, strata, count), LEVELS)
+        for strata, count in ((streams.stratum, 8), (one, 1))
+    )  # type: ignore[return-value]
+
+
+def changed(rng: np.random.Generator, count: int, placed: int) -> list[str]:
+    """Streams with one change: delay, and the inception at the alarm and two days later."""
+    lines = [
+        (
+            "| change | labelled | early | missed | delay, h: median (p90) | at the alarm: held, width, error, h "
+            "| 48 h later: held, width, error, h |"
+        ),
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for ramp, switch in ((0, None), (72, None), (0, 35)):
+        for error in (0.13, 0.15, 0.20):
+            for share in (0.05, 0.10, 0.20):
+                case = Case(error, share, ramp, switch)
+                streams = simulate(rng, count, case)
+                lines.append(changed_row(streams, case, placed))
+    return lines
+
+
+def changed_row(streams: Streams, case: Case, placed: int) -> str:
+    """One row of the table, at a run length of 100,000 labels."""
+    first, offset = found(streams)[0][1], int((streams.hour < 24 * BASELINE_DAYS).sum())
+    n, start = len(streams.hour), int((streams.hour < CHANGE).sum())
+    at = first + offset
+    told = np.flatnonzero((at >= start) & (at < n))
+    delay = streams.hour[at[told]] - CHANGE
+    places: dict[int, list[tuple[bool, int, int]]] = {0: [], 48: []}
+    for s in told[:placed].tolist():
+        hour = int(streams.hour[at[s]])
+        since = max(0, hour - LOOK_BACK)
+        for later, kept in places.items():
+            until = int((streams.hour <= hour + later).sum()) if later else int(at[s]) + 1
+            place = locate(*cells(streams, s, until, since))
+            if place is None:
+                kept.append((False, 0, 0))
+                continue
+            low, high = place.low + since, place.high + since
+            kept.append((low <= CHANGE <= high, high - low + 1, abs(place.index + since - CHANGE)))
+    said = []
+    for kept in places.values():
+        held, width, error = (np.array(column) for column in zip(*kept, strict=True))
+        said.append(f"{100 * held.mean():.0f} %, {np.median(width):.0f}, {np.median(error):.0f}")
+    words = f"10 → {100 * case.error:.0f} %" + (f" over {case.ramp} h" if case.ramp else "")
+    words += ", least confident first from day 35" if case.switch else ""
+    return (
+        f"| {words} | {100 * case.share:.0f} % | {100 * (at < start).mean():.1f} % | {100 * (at >= n).mean():.0f} % "
+        f"| {np.median(delay):.0f} ({np.quantile(delay, 0.9):.0f}) | {' | '.join(said)} |"
+    )
+
+
+def placed_beside(rng: np.random.Generator, count: int, ask: Any) -> list[str]:
+    """The place of one change in 28 days of hourly rates, all seen: likelihood set beside the segmenters."""
+    lines = ["| change at hour 336 | method | error, h: median (p90) |", "| --- | --- | --- |"]
+    for error, share, ramp in ((0.15, 0.10, 0), (0.20, 0.20, 0), (0.20, 0.20, 72)):
+        streams = simulate(rng, count, Case(error, share, ramp, days=2 * CHANGE_DAY - 14))
+        ours, rates = [], []
+        for s in range(count):
+            k, n = cells(streams, s, len(streams.hour), 24 * 14)
+            place = locate(k, n)
+            ours.append(abs(place.index - 336) if place else 672)
+            rates.append(k.sum(axis=1) / np.maximum(n.sum(axis=1), 1))
+        words = f"10 → {100 * error:.0f} %, {100 * share:.0f} % labelled" + (f", over {ramp} h" if ramp else "")
+        errors = {"**noria**": ours}
+        said = ask({"rates": np.array(rates)})
+        for name, at in (said["cuts"]["rates"] if said else {}).items():
+            errors[f"ruptures {name}"] = [abs(a - 336) for a in at]
+        lines += [f"| {words} | {m} | {np.median(e):.0f} ({np.quantile(e, 0.9):.0f}) |" for m, e in errors.items()]
+    return lines
+
+
+def main() -> None:
+    """Runs everything and writes the page."""
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument("--peer", default="")
+    asked.add_argument("--streams", type=int, default=1000)
+    asked.add_argument("--placed", type=int, default=200)
+    asked.add_argument("--show", action="store_true", help="print instead of writing the page")
+    options = asked.parse_args()
+
+    def ask(arrays: dict[str, np.ndarray]) -> Peers | None:
+        if not options.peer:
+            return None
+        with tempfile.NamedTemporaryFile(suffix=".npz") as file:
+            np.savez(file.name, **arrays)  # type: ignore[arg-type]
+            command = [options.peer, str(HERE / "peer_changes.py"), file.name]
+            peers: Peers = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+            return peers
+
+    began, rng = time.process_time(), np.random.default_rng(SEED)
+    parts = {
+        f"One stratum, known rate, change after {CHANGE_AT:,} labels, {options.streams // 5} streams: share of streams "
+        "in alarm before the change · median delay in labels (share missed)": plain(rng, options.streams // 5, ask),
+        f"No change of quality, {options.streams:,} streams of {Case().days} days": quiet(rng, options.streams, ask),
+        f"Changes, run length of 100,000 labels, {options.streams // 2} streams, the first {options.placed} in alarm "
+        "placed": changed(rng, options.streams // 2, options.placed),
+        "The same change placed by others, 40 streams": placed_beside(rng, 40, ask),
+    }
+    lines = [line for title, table in parts.items() for line in (f"**{title}**", "", *table, "")]
+    lines.append(f"Seed {SEED}; {time.process_time() - began:.0f} CPU seconds without the peers.")
+    text = "\n".join(lines)
+    if options.show:
+        print(text)
+        return
+    old = PAGE.read_text(encoding="utf-8")
+    before, after = old.split(BEGIN)[0], old.split(END)[1]
+    PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(HERE))
+    main()

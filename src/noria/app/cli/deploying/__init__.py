@@ -1,0 +1,1 @@
+"""`noria deploy`."""

@@ -1,0 +1,1 @@
+"""The pages on which people watch: findings, slices, queries, labels, releases, backlog."""

@@ -1,0 +1,1 @@
+"""How the monitor watches: series of outcomes, their detectors between turns, and where a change began."""

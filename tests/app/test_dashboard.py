@@ -1,0 +1,229 @@
+"""The pages of watching on a real home: figures, who sees what, what is kept out, what people may say."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+
+import pytest
+from starlette.testclient import TestClient
+from tests.app.live_house import add_key
+from tests.app.watched_home import DAYS, END_MS, FINDING_ID, PROBE, START_MS, make_watched_home, open_watched
+
+from noria.app.http.server import create_app
+from noria.records import DAY_MS
+from noria.records.access import AccountRules, AuditEntry
+
+PAGES = ("/", "/findings", f"/findings/{FINDING_ID}", "/slices", "/queries", "/queries/p00005", "/labels",
+         "/labels/people", "/releases", "/backlog")  # fmt: skip
+OF_ALL = ("/", "/findings", f"/findings/{FINDING_ID}", "/labels", "/releases", "/backlog")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    return make_watched_home(tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(scope="module")
+def changing(tmp_path_factory):
+    """A home of their own for tests that make keys or write."""
+    return make_watched_home(tmp_path_factory.mktemp("changing"), a_day=15)
+
+
+def client_of(folder):
+    house = open_watched(folder)
+    client = TestClient(create_app(house), headers={"accept": "text/html,*/*"})
+    client.house = house
+    return client
+
+
+@pytest.fixture
+def client(home):
+    made = client_of(home)
+    yield made
+    made.house.stores.close()
+
+
+def shown(reply) -> str:
+    """A page's text without its markup."""
+    assert reply.status_code == 200, reply.text
+    return re.sub(r"\s+", " ", re.sub(r"<(script|style)\b.*?</\1>|<[^>]+>", " ", reply.text, flags=re.DOTALL))
+
+
+def rows_of(reply) -> list[dict[str, str]]:
+    assert reply.headers["content-type"].startswith("text/csv")
+    assert "attachment" in reply.headers["content-disposition"]
+    return list(csv.DictReader(io.StringIO(reply.text)))
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_is_there(client, path):
+    assert client.get(path).status_code == 200
+
+
+def test_the_page_of_a_finding_tells_when_and_why(client):
+    text = shown(client.get(f"/findings/{FINDING_ID}"))
+    for words in ("fell from 87 % to 74 %", "4 Feb 2026", "Intent vpn_slow: from", "passkey", "Release r2 went live",
+                  "By intent: within", "nobody has taken it yet"):  # fmt: skip
+        assert words in text
+    parts = rows_of(client.get(f"/findings/{FINDING_ID}/parts.csv"))
+    by_intent = [r for r in parts if r["dimension"] == "intent"]
+    by_account = [r for r in parts if r["dimension"] == "account"]
+    whole = [sum(float(r["mix"]) + float(r["within"]) for r in rows) for rows in (by_intent, by_account)]
+    assert whole[0] == pytest.approx(whole[1], abs=1e-9)
+    assert whole[0] < -0.08
+
+
+def test_a_finding_that_is_not_there_is_not_found(client):
+    assert client.get("/findings/nobody").status_code == 404
+    assert client.get("/queries/nobody").status_code == 404
+
+
+def test_slices_add_up_to_all_queries_of_the_span(client):
+    days = client.house.watching
+    whole = days.slices(END_MS - 28 * DAY_MS, END_MS, "*", "all")[0].predictions
+    for kind in ("account", "intent", "channel", "language", "release"):
+        told = rows_of(client.get(f"/slices.csv?kind={kind}&days=28"))
+        assert sum(int(r["queries"]) for r in told) == whole
+    text = shown(client.get("/slices?kind=release&metric=success&days=28"))
+    assert "r2" in text
+    assert "Right answers ÷ requests in scope" in text
+
+
+def test_a_slice_over_time_is_a_deep_link_and_a_file(client):
+    text = shown(client.get("/slices?kind=account&value=birch&metric=coverage&days=7"))
+    assert "Coverage, Account birch" in text
+    told = rows_of(client.get("/series.csv?kind=account&value=birch&days=28"))
+    assert {r["account"] for r in told} == {"birch"}
+    assert len(told) == 28
+    asked = client.house.stores.journal.predictions(END_MS - 28 * DAY_MS, END_MS, "birch")
+    assert sum(int(r["queries"]) for r in told) == len(asked)
+
+
+def test_asking_for_what_is_no_slice_is_refused(client):
+    assert client.get("/slices?kind=person").status_code == 422
+    assert client.get("/slices?days=0").status_code == 422
+
+
+def test_queries_are_filtered_and_paged_without_loss(client):
+    journal = client.house.stores.journal
+    wanted = {p.prediction_id for p in journal.predictions(0, 2**60, "acme") if p.answer.decision == "handoff"}
+    seen, path = [], "/queries?account=acme&decision=handoff"
+    while path:
+        page = client.get(path).text
+        seen += re.findall(r'href="/queries/(p\d+)"', page)
+        more = re.search(r'class="more" href="([^"]+)"', page)
+        path = more and more.group(1).replace("&amp;", "&")
+    assert len(seen) == len(set(seen))
+    assert set(seen) == wanted
+    day = shown(client.get("/queries?since=2026-01-10&until=2026-01-10"))
+    assert "10 Jan 2026" in day
+    assert "9 Jan 2026" not in day
+    assert "passkey" in shown(client.get("/queries?words=PASSKEY"))
+    assert "No query fits" in shown(client.get("/queries?words=100%25"))
+
+
+def test_personal_data_and_markup_do_not_reach_a_page(client):
+    for path in ("/queries", "/queries.csv", "/queries/p00006"):
+        said = client.get(path).text
+        assert "@example.com" not in said
+        assert "[email]" in said
+    page = client.get("/queries/p00005").text
+    assert PROBE not in page
+    assert "&lt;img src=x" in page
+
+
+def test_an_account_may_keep_its_texts_whole(changing):
+    client = client_of(changing)
+    entry = AuditEntry("e1", 0, "t", "t", "birch", "birch")
+    client.house.stores.journal.access.set_rules(AccountRules("birch", redact=False), entry)
+    client.house.keyring.refresh()
+    assert "@example.com" in client.get("/queries?account=birch").text
+    assert "@example.com" not in client.get("/queries?account=acme").text
+    client.house.stores.close()
+
+
+def test_a_key_for_one_account_sees_that_account_alone(changing):
+    client = client_of(changing)
+    client.headers["authorization"] = f"Bearer {add_key(client.house, 'reader', 'birch')}"
+    asked = client.house.stores.journal.predictions(END_MS - 28 * DAY_MS, END_MS, "birch")
+    for kind in ("account", "intent", "channel"):
+        told = rows_of(client.get(f"/slices.csv?kind={kind}&days=28"))
+        assert {r["account"] for r in told} == {"birch"}
+        assert sum(int(r["queries"]) for r in told) == len(asked)
+    assert "acme" not in shown(client.get("/slices?kind=account"))
+    listed = rows_of(client.get("/queries.csv"))
+    assert {r["account"] for r in listed} == {"birch"}
+    own = ("/slices", "/slices.csv", "/series.csv", "/queries", "/queries.csv")
+    for path in (*(f"{place}?account=acme" for place in own), *OF_ALL):
+        assert client.get(path).status_code == 403, path
+    other = next(p for p in client.house.stores.journal.predictions(0, 2**60, "acme"))
+    assert client.get(f"/queries/{other.prediction_id}").status_code == 404
+    for path in ("/series.csv?kind=account&value=acme", "/slices?kind=account&value=acme"):
+        assert client.get(path).status_code == 403, path
+    client.house.stores.close()
+
+
+@pytest.mark.parametrize(("role", "status"), [("widget", 403), ("agent", 403), ("reader", 200), ("operator", 200)])
+def test_figures_are_for_those_who_may_see_figures(changing, role, status):
+    client = client_of(changing)
+    client.headers["authorization"] = f"Bearer {add_key(client.house, role)}"
+    for path in PAGES:
+        assert client.get(path).status_code == status, path
+    client.house.stores.close()
+
+
+def test_readers_look_and_staff_answers(changing):
+    client = client_of(changing)
+    place = f"/findings/{FINDING_ID}"
+    client.headers["authorization"] = f"Bearer {add_key(client.house, 'reader')}"
+    assert "I look after it" not in client.get(place).text
+    assert client.post(f"{place}/comments", data={"text": "hello"}).status_code == 403
+    assert client.post(f"{place}/acknowledge").status_code == 403
+    client.headers["authorization"] = f"Bearer {add_key(client.house, 'operator')}"
+    assert "I look after it" in client.get(place).text
+    assert client.post(f"{place}/acknowledge", headers={"hx-request": "true"}).status_code == 200
+    said = client.post(f"{place}/comments", data={"text": PROBE}, headers={"hx-request": "true"})
+    assert "&lt;img" in said.text
+    assert PROBE not in said.text
+    assert client.post(f"{place}/comments", data={"text": " "}).status_code == 422
+    assert client.post("/findings/nobody/comments", data={"text": "x"}).status_code == 404
+    text = shown(client.get(place))
+    assert "acknowledged" in text
+    assert "by operator" in text
+    client.house.stores.close()
+
+
+def test_who_is_not_signed_in_comes_back_to_the_very_page(changing):
+    client = client_of(changing)
+    add_key(client.house, "reader")
+    reply = client.get("/slices?kind=account&days=7", follow_redirects=False)
+    assert reply.status_code == 303
+    assert reply.headers["location"] == "/login?next=/slices%3Fkind%3Daccount%26days%3D7"
+    client.house.stores.close()
+
+
+def test_a_cell_that_looks_like_a_formula_is_text_in_the_file():
+    from noria.app.http.dashboard.exports import table
+
+    assert table(["a"], [["=1+1"], ["@x"], [-3], ["fine"]]) == "a\n'=1+1\n'@x\n-3\nfine\n"
+
+
+def test_a_home_without_traffic_says_so(tmp_path):
+    import json
+
+    (tmp_path / "home.json").write_text(json.dumps({"layout": 1}))
+    client = client_of(tmp_path)
+    for path in ("/findings", "/slices", "/queries", "/labels", "/releases", "/backlog", "/slices.csv", "/series.csv",
+                 "/queries.csv", "/backlog.csv"):  # fmt: skip
+        assert client.get(path).status_code == 200, path
+    assert "There is no traffic in this span yet" in shown(client.get("/slices"))
+    client.house.stores.close()
+
+
+def test_the_performance_page_counts_what_the_windows_hold(client):
+    told = client.house.performance()["days"]
+    assert len(told) == DAYS
+    assert told[0]["day"] == "2026-01-05"
+    assert sum(d["predictions"] for d in told) == len(client.house.stores.journal.predictions(START_MS, END_MS))

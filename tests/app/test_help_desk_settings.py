@@ -1,0 +1,95 @@
+"""[help_desk]: every slip is named, and no key stands in the file."""
+
+from __future__ import annotations
+
+import pytest
+
+from noria.app.home import create_home, open_home
+from noria.app.settings import help_desk
+from noria.app.wiring import now_ms, open_stores
+from noria.app.wiring.help_desks import HelpDesks
+from noria.connect.files_desk import FilesDesk
+from noria.connect.freshservice import FreshserviceDesk
+from noria.errors import NotFound, UsageError
+
+
+@pytest.fixture
+def opened(tmp_path):
+    """A function: text of noria.toml → the opened home."""
+    create_home(tmp_path / "home")
+
+    def run(text):
+        (tmp_path / "home" / "noria.toml").write_text(text)
+        return open_home(tmp_path / "home")
+
+    return run
+
+
+TWO = """
+[help_desk]
+follow_every_s = 60
+[help_desk.accounts.acme]
+kind = "freshservice"
+url = "https://acme.freshservice.com"
+key_env = "NORIA_TEST_DESK_KEY"
+webhook_env = "NORIA_TEST_DESK_BELL"
+[help_desk.accounts.birch]
+"""
+
+
+def test_each_account_has_its_own_desk(opened):
+    settings = help_desk(opened(TWO).settings)
+    assert settings.policy.follow_every_s == 60
+    assert (settings.accounts["acme"].kind, settings.accounts["birch"].kind) == ("freshservice", "files")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[help_desk]\nfolow_every_s = 1\n", "Did you mean 'follow_every_s'"),
+        ('[help_desk]\nfollow_every_s = "often"\n', "is not a number"),
+        ("[help_desk]\narticles = 3\n", "articles = 3 is not a text"),
+        ("[help_desk]\naccounts = 3\n", r"write \[help_desk.accounts.NAME\]"),
+        ("[help_desk.accounts]\nacme = 3\n", r"write \[help_desk.accounts.NAME\]"),
+        ('[help_desk.accounts.acme]\nkind = "freshdesk"\n', "Did you mean 'freshservice'"),
+        ('[help_desk.accounts.acme]\nkey = "abc"\n', "unknown setting 'key'"),
+        ('[help_desk.accounts.acme]\nkind = "freshservice"\n', "is no address"),
+        ('[help_desk.accounts.acme]\nkind = "freshservice"\nurl = "http://acme.example"\n', "is no address"),
+        ("[help_desk.accounts.acme]\nshare = 2\n", "at most 1"),
+    ],
+)
+def test_a_slip_is_named(opened, text, words):
+    with pytest.raises(UsageError, match=words):
+        opened(text)
+
+
+@pytest.fixture
+def desks(opened):
+    home = opened(TWO)
+    stores = open_stores(home)
+    made = HelpDesks(home, stores, now_ms)
+    yield made
+    made.close()
+    stores.close()
+
+
+def test_the_key_comes_from_the_environment_and_its_absence_is_told_by_name(desks, monkeypatch):
+    with pytest.raises(UsageError, match="NORIA_TEST_DESK_KEY"):
+        desks.desk("acme")
+    assert "NORIA_TEST_DESK_KEY" in desks.deliver("acme").warnings[0]
+    monkeypatch.setenv("NORIA_TEST_DESK_KEY", "secret")
+    assert isinstance(desks.desk("acme").desk, FreshserviceDesk)
+    assert isinstance(desks.desk("birch").desk, FilesDesk)
+    with pytest.raises(NotFound, match="Did you mean 'birch'"):
+        desks.desk("birhc")
+
+
+def test_only_the_secret_of_an_account_rings_its_bell(desks, monkeypatch):
+    assert not desks.ring("acme", "", "7")
+    monkeypatch.setenv("NORIA_TEST_DESK_BELL", "bell")
+    assert not desks.ring("acme", "bel", "7")
+    assert not desks.ring("birch", "", "7")
+    assert not desks.ring("nobody", "bell", "7")
+    assert desks.ring("acme", "bell", "7")
+    assert desks.ring("acme", "bell", "")
+    assert set(desks._stores.journal.desk_reading.rung("acme")) == {"7"}
