@@ -54,7 +54,8 @@ def build_onnx(weights: Weights, bert: Bert, name: str) -> bytes:
 def quantise_rows(matrix: Floats32) -> tuple[Int8, Floats32]:
     """(int8, scale) with `matrix ≈ int8 · scale[:, None]`, symmetric, one scale for each row; a row of zeros has 1."""
     top = np.abs(matrix).max(axis=1)
-    scale = np.where(top > 0, top / 127, 1).astype(np.float32)
+    step = (top / 127).astype(np.float32)
+    scale = np.where(step > 0, step, np.float32(1))  # the smallest numbers there are have no 127th part
     return np.clip(np.rint(matrix / scale[:, None]), -127, 127).astype(np.int8), scale
 
 
