@@ -67,7 +67,7 @@ def plain(rng: np.random.Generator, count: int, ask: Any) -> list[str]:
     return [*lines, *(f"| {name} | {' | '.join(told)} |" for name, told in rows.items())]
 
 
-def quiet(rng: np.random.Generator, count: int, ask: Any) -> list[str]:
+def quiet(rng: np.random.Generator, count: int, shares: list[float], ask: Any) -> list[str]:
     """Streams whose quality does not change: alarms raised and promised."""
     lines = [
         (
@@ -77,7 +77,7 @@ def quiet(rng: np.random.Generator, count: int, ask: Any) -> list[str]:
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for words, switch in (("weekends", None), ("weekends, least confident first from day 28", 28)):
-        for share in (0.05, 0.10, 0.20):
+        for share in shares:
             streams = simulate(rng, count, Case(share=share, switch=switch))
             later = streams.hour >= 24 * BASELINE_DAYS
             n = count * int(later.sum())
@@ -105,7 +105,7 @@ def found(streams: Streams, strata: np.ndarray, count: int) -> np.ndarray:
     return alarms(streams.wrong[:, later], strata[:, later], references(streams, strata, count), LEVELS)
 
 
-def changed(rng: np.random.Generator, count: int, placed: int) -> list[str]:
+def changed(rng: np.random.Generator, count: int, placed: int, shares: list[float]) -> list[str]:
     """Streams with one change: delay, and the inception at the alarm and two days later."""
     lines = [
         (
@@ -116,7 +116,7 @@ def changed(rng: np.random.Generator, count: int, placed: int) -> list[str]:
     ]
     for ramp, switch in ((0, None), (72, None), (0, 35)):
         for error in (0.13, 0.15, 0.20):
-            for share in (0.05, 0.10, 0.20):
+            for share in shares:
                 case = Case(error, share, ramp, switch)
                 streams = simulate(rng, count, case)
                 lines.append(changed_row(streams, case, placed))
@@ -180,6 +180,7 @@ def main() -> None:
     asked.add_argument("--peer", default="")
     asked.add_argument("--streams", type=int, default=1000)
     asked.add_argument("--placed", type=int, default=200)
+    asked.add_argument("--shares", type=float, nargs="+", default=[0.05, 0.10, 0.20], help="of queries labelled")
     asked.add_argument("--show", action="store_true", help="print instead of writing the page")
     options = asked.parse_args()
 
@@ -196,9 +197,11 @@ def main() -> None:
     parts = {
         f"One stratum, known rate, change after {CHANGE_AT:,} labels, {options.streams // 5} streams: share of streams "
         "in alarm before the change · median delay in labels (share missed)": plain(rng, options.streams // 5, ask),
-        f"No change of quality, {options.streams:,} streams of {Case().days} days": quiet(rng, options.streams, ask),
+        f"No change of quality, {options.streams:,} streams of {Case().days} days": quiet(
+            rng, options.streams, options.shares, ask
+        ),
         f"Changes, run length of 100,000 labels, {options.streams // 2} streams, the first {options.placed} in alarm "
-        "placed": changed(rng, options.streams // 2, options.placed),
+        "placed": changed(rng, options.streams // 2, options.placed, options.shares),
         "The same change placed by others, 40 streams": placed_beside(rng, 40, ask),
     }
     lines = [line for title, table in parts.items() for line in (f"**{title}**", "", *table, "")]

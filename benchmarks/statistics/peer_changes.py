@@ -31,16 +31,19 @@ def first_alarms(make: type, wrong: np.ndarray) -> list[int]:
 
 
 def cuts(rates: np.ndarray) -> dict[str, list[int]]:
-    """The one cut of each row by BinSeg and KernelCPD, and PELT's strongest at its usual penalty (3 log n)."""
+    """The one cut of each row by BinSeg and KernelCPD (rbf), and PELT's strongest at its usual penalty (3 log n).
+
+    PELT is ruptures' own in C: KernelCPD with a linear kernel has the cost of a change of mean, every place tried.
+    """
     found: dict[str, list[int]] = {"PELT": [], "BinSeg": [], "KernelCPD": []}
     for row in rates:
         z = (row - row.mean()) / row.std()
         n = len(z)
-        bound = rpt.Pelt(model="l2", jump=1, min_size=2).fit(z).predict(pen=3 * np.log(n))[:-1]
+        bound = rpt.KernelCPD(kernel="linear", min_size=2).fit(z[:, None]).predict(pen=3 * np.log(n))[:-1]
         gaps = [abs(z[:b].mean() - z[b:].mean()) * np.sqrt(b * (n - b)) for b in bound]
         found["PELT"].append(bound[int(np.argmax(gaps))] if bound else n)
         found["BinSeg"].append(rpt.Binseg(model="l2", jump=1, min_size=2).fit(z).predict(n_bkps=1)[0])
-        found["KernelCPD"].append(rpt.KernelCPD(kernel="linear", min_size=2).fit(z[:, None]).predict(n_bkps=1)[0])
+        found["KernelCPD"].append(rpt.KernelCPD(kernel="rbf", min_size=2).fit(z[:, None]).predict(n_bkps=1)[0])
     return found
 
 
@@ -54,7 +57,7 @@ def main() -> None:
             said["alarms"][f"{title}|{name}"] = first_alarms(make, data[name].astype(float))
             said["seconds"][f"{title}|{name}"] = time.process_time() - began
     said["cuts"] = {key: cuts(data[key]) for key in data.files if key.startswith("rates")}
-    print(json.dumps(said))
+    print(json.dumps(said, default=int))
 
 
 if __name__ == "__main__":
