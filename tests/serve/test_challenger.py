@@ -124,13 +124,13 @@ def break_agent(monkeypatch, broken: Agent, error: Exception | None = None, wait
     """From now on one agent raises, or hangs; others answer."""
     right = Agent.answer
 
-    def answer(self, *arguments, **options):
+    def answer(self, *arguments, **named):
         if self is broken:
             if wait is not None:
                 wait.wait(20)
             if error is not None:
                 raise error
-        return right(self, *arguments, **options)
+        return right(self, *arguments, **named)
 
     monkeypatch.setattr(Agent, "answer", answer)
 

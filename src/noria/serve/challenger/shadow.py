@@ -99,7 +99,7 @@ class Shadow:
         started = self._busy_since = self._clock()
         error, decision, intent, confidence = "", None, "", 0.0
         try:
-            answer = job.who.agent.answer(job.query.text, job.query.account, job.groups)
+            answer = job.who.answer(job.query.text, job.query.account, job.groups)
             decision, intent, confidence = answer.decision, answer.intent, answer.intent_confidence
             error = "; ".join(answer.missing)[:500]
         except Exception as failed:  # noqa: BLE001 - a challenger may fail as it likes; that is what is asked here
