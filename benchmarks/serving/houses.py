@@ -14,8 +14,9 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+from noria.agent import Agent, unpack
 from noria.app.home import open_home
-from noria.app.wiring import open_stores
+from noria.app.wiring import load_encoder, open_stores
 
 ROOT = Path(__file__).resolve().parents[2]
 CORPUS = ROOT / "src" / "noria" / "app" / "demo" / "corpus"
@@ -57,6 +58,17 @@ def queries() -> list[str]:
     texts = [json.loads(line)["text"] for line in (CORPUS / "utterances_a.jsonl").read_text().splitlines()]
     random.Random(0).shuffle(texts)  # noqa: S311 - no secret
     return texts
+
+
+def live_agent(home: Path) -> Agent:
+    """The agent of the live release."""
+    stores = open_stores(open_home(home))
+    live = stores.journal.current_release()
+    if live is None:
+        raise SystemExit("no release is live in the home")
+    agent = unpack(stores.blobs.get(live.candidate.bundle_sha256), load_encoder)
+    stores.close()
+    return agent
 
 
 @contextlib.contextmanager

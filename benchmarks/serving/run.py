@@ -12,23 +12,30 @@ onnxruntime. PostgreSQL: Debian's, started by the script.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from benchmarks.serving.houses import PEER, make_home, mlflow_serving, noria, queries, serving
+import numpy as np
+from benchmarks.serving.houses import PEER, live_agent, make_home, mlflow_serving, noria, queries, serving
 from benchmarks.serving.load import Load, cpu_seconds, run_load
 from benchmarks.serving.postgres import postgres
 
 SECONDS = 20
 SOAK_SECONDS = 300
 SWAP_SECONDS = 20
-CLIENTS = 32
+CLIENTS, PEER_CLIENTS = 32, 4
+ROUNDS = 4
+SETTLED_MS = 50
+"""A median below this is no queue."""
 
 
 def main() -> None:
@@ -42,33 +49,67 @@ def main() -> None:
 
 
 def ask(folder: Path, encoder: str) -> None:
-    """CPU, rate and latencies; the peer in the same run."""
+    """CPU, rate and latencies; the peer in the same run, in turns, so that both meet the same neighbours."""
     home, texts = make_home(folder, encoder), queries()
 
     def ours(number: int) -> object:
-        return {"account": "acme", "text": texts[number % len(texts)], "session": f"s{number // 3}"}
+        return {"account": "acme", "text": texts[number % len(texts)], "session": f"s{time.time_ns()}-{number // 3}"}
 
-    print("| server | connections | CPU a request, ms | requests/s | p50, ms | p99, ms | not 200 |\n|" + " --- |" * 7)
-    with serving(home) as (url, pid):
-        run_load(f"{url}/v1/ask", ours, connections=4, seconds=3)
-        full, ms = _measured(f"{url}/v1/ask", ours, pid, CLIENTS)
-        _row(f"noria, durable, encoder {encoder}", CLIENTS, full, ms)
-        before = cpu_seconds(pid)
-        eased = run_load(f"{url}/v1/ask", ours, connections=4 * CLIENTS, seconds=SECONDS, rate=0.8 * full.rate)
-        ms80 = 1000 * (cpu_seconds(pid) - before) / len(eased.latencies_ms)
-        _row(f"noria at 80 % of {full.rate:.0f}/s", 4 * CLIENTS, eased, ms80)
-    peer_ms = float("nan")
-    if encoder == "none" and PEER.exists():
-        with mlflow_serving(home, folder) as (url, pid):
+    def theirs(number: int) -> object:
+        return {"dataframe_split": {"columns": ["text"], "data": [[texts[number % len(texts)]]]}}
 
-            def theirs(number: int) -> object:
-                return {"dataframe_split": {"columns": ["text"], "data": [[texts[number % len(texts)]]]}}
+    with contextlib.ExitStack() as running:
+        url, pid = running.enter_context(serving(home))
+        servers = {f"noria, durable, encoder {encoder}": (f"{url}/v1/ask", ours, pid, CLIENTS)}
+        if encoder == "none" and PEER.exists():
+            peer, peer_pid = running.enter_context(mlflow_serving(home, folder))
+            servers["mlflow models serve, nothing logged"] = (f"{peer}/invocations", theirs, peer_pid, PEER_CLIENTS)
+        alone, costs, loads = bare(home), defaultdict(list), {}
+        for address, body, _, _ in servers.values():
+            run_load(address, body, connections=4, seconds=3)
+        for _ in range(ROUNDS):
+            for name, (address, body, process, connections) in servers.items():
+                loads[name], ms = _measured(address, body, process, connections, SECONDS / ROUNDS)
+                costs[name].append(ms)
+            costs["the agent alone, in process"].append(alone())
+        print("| server | connections | CPU a request, ms: median (least-most) | requests/s | p50, ms | p99, ms "
+              "| not 200 |\n|" + " --- |" * 7)  # fmt: skip
+        for name, load in loads.items():
+            _row(name, servers[name][3], load, costs[name])
+        print(f"| the agent alone, in process | | {_spread(costs['the agent alone, in process'])} | | | | |")
+        first, *others = (np.array(costs[name]) for name in servers)
+        for other in others:
+            print(f"\nCPU of Noria / CPU of the peer, by round: {_spread(first / other)}.")
+        highest = _sustained(f"{url}/v1/ask", ours)
+        eased = run_load(f"{url}/v1/ask", ours, connections=4 * CLIENTS, seconds=SECONDS, rate=0.8 * highest)
+        print(f"\nHighest sustained rate {highest:.0f}/s; at 80 % of it p50 {eased.percentile(50):.1f}, p99 "
+              f"{eased.percentile(99):.1f} ms: {eased.percentile(99) / eased.percentile(50):.1f} times.")  # fmt: skip
 
-            run_load(f"{url}/invocations", theirs, connections=2, seconds=3)
-            their, peer_ms = _measured(f"{url}/invocations", theirs, pid, 4)
-            _row("mlflow models serve, nothing logged", 4, their, peer_ms)
-    print(f"\nCPU of Noria ÷ CPU of the peer: {ms / peer_ms:.3f}. p99 ÷ p50 at 80 %: "
-          f"{eased.percentile(99) / eased.percentile(50):.1f}.")  # fmt: skip
+
+def bare(home: Path) -> Callable[[], float]:
+    """CPU ms of an answer of the live bundle in this process, without anything around it."""
+    agent, texts = live_agent(home), queries()
+
+    def once() -> float:
+        began = time.process_time()
+        for text in texts:
+            agent.answer(text, "acme")
+        return 1000 * (time.process_time() - began) / len(texts)
+
+    once()
+    return once
+
+
+def _sustained(url: str, body: Callable[[int], object]) -> float:
+    """The highest rate, in steps of a tenth, that is kept for some seconds without a queue that grows."""
+    rate = run_load(url, body, connections=CLIENTS, seconds=5).rate
+    while True:
+        tried = run_load(url, body, connections=4 * CLIENTS, seconds=8, rate=rate)
+        half = len(tried.latencies_ms) // 2
+        early, late = (float(np.median(part)) for part in (tried.latencies_ms[:half], tried.latencies_ms[half:]))
+        if tried.rate >= 0.97 * rate and late <= max(2 * early, SETTLED_MS):
+            return rate
+        rate *= 0.9
 
 
 def soak(folder: Path, encoder: str) -> None:
@@ -176,15 +217,21 @@ def memory(_: Path, encoder: str) -> None:
         before = mib
 
 
-def _measured(url: str, body: object, pid: int, connections: int) -> tuple[Load, float]:
+def _measured(
+    url: str, body: Callable[[int], object], pid: int, connections: int, seconds: float
+) -> tuple[Load, float]:
     before = cpu_seconds(pid)
-    load = run_load(url, body, connections=connections, seconds=SECONDS)  # type: ignore[arg-type]
+    load = run_load(url, body, connections=connections, seconds=seconds)
     return load, 1000 * (cpu_seconds(pid) - before) / len(load.latencies_ms)
 
 
-def _row(name: str, connections: int, load: Load, cpu_ms: float) -> None:
+def _spread(values: Sequence[float]) -> str:
+    return f"{np.median(values):.3f} ({min(values):.3f}-{max(values):.3f})"
+
+
+def _row(name: str, connections: int, load: Load, cpu_ms: Sequence[float]) -> None:
     bad = sum(count for status, count in load.statuses.items() if status != 200)
-    print(f"| {name} | {connections} | {cpu_ms:.2f} | {load.rate:.0f} | {load.percentile(50):.1f} | "
+    print(f"| {name} | {connections} | {_spread(cpu_ms)} | {load.rate:.0f} | {load.percentile(50):.1f} | "
           f"{load.percentile(99):.1f} | {bad} |", flush=True)  # fmt: skip
 
 
