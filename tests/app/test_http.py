@@ -26,7 +26,7 @@ from noria.app.http.server import create_app, open_port, run
 from noria.app.report import render_report
 from noria.errors import DataError, OutsideError, Problem, StateError
 from noria.records import Candidate, DataVersion
-from noria.records.staging import Challenger
+from noria.records.serving.staging import Challenger
 
 from .made_up_house import (
     NOW_MS,

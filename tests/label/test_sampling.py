@@ -11,9 +11,9 @@ import pytest
 
 from noria.connect.builtin_desk import BuiltinDesk
 from noria.label import SamplingPolicy, send
-from noria.label.expectation import learn
-from noria.label.sampling import DAY_MS, Waiting, draw, explore
-from noria.label.strata import stratum
+from noria.label.drawing.expectation import learn
+from noria.label.drawing.sampling import DAY_MS, Waiting, draw, explore
+from noria.label.drawing.strata import stratum
 from noria.records import Answer, Feedback, Judged, Prediction, Query, Settled, version_of_scope
 from noria.stats.design import coins, read_floor
 from noria.stores import Stores

@@ -11,9 +11,9 @@ from tests.house import WORDS, examples, open_house, open_stores, texts, train
 
 from noria.errors import StateError
 from noria.label import gather
-from noria.label.comparing import ENOUGH
+from noria.label.drawing.comparing import ENOUGH
 from noria.loop import House, turn
-from noria.loop.comparing import apart_rows, ask_apart, compared
+from noria.loop.candidates.comparing import apart_rows, ask_apart, compared
 from noria.loop.turn import fresh_rows
 from noria.records import Candidate, Label, LabelTask, Prediction, Query
 from noria.release import GatePolicy, consider, load_agent, roll_out

@@ -14,8 +14,8 @@ from tests.house import WORDS, examples, open_house, open_stores, texts, train
 from noria.errors import NotFound, OutsideError, UsageError
 from noria.label import gather
 from noria.loop import House, turn
-from noria.loop.basket import grow
-from noria.loop.learning import learn_quickly
+from noria.loop.candidates.basket import grow
+from noria.loop.candidates.learning import learn_quickly
 from noria.loop.updating import find_now, open_backlog, triage
 from noria.records import DAY_MS, Example, Finding, Label, Prediction, Query
 from noria.release import consider, load_agent, roll_out

@@ -11,8 +11,8 @@ from tests.release.made_up_agents import Scripted, rows, texts
 from noria.errors import UsageError
 from noria.records import Example, Verdict
 from noria.release import GatePolicy
-from noria.release.contract import data_contract, words_of
 from noria.release.gate import Field, judge
+from noria.release.judging.contract import data_contract, words_of
 from noria.release.policy import slices_of
 from noria.release.standing import Standing
 

@@ -17,7 +17,7 @@ from noria.errors import StateError, UsageError
 from noria.label import SettlingPolicy
 from noria.label.gathering import settle
 from noria.records import Answer, Candidate, Example, Feedback, Label, LabelTask, Prediction, Query
-from noria.records.staging import Challenger, ShadowAnswer
+from noria.records.serving.staging import Challenger, ShadowAnswer
 from noria.release import GatePolicy, consider, roll_back, roll_out
 from noria.release.certificate import read_certificate
 from noria.release.proof import prove

@@ -16,8 +16,8 @@ from noria.agent import Agent
 from noria.errors import OutsideError, StateError
 from noria.records import Article, Candidate, Query
 from noria.records.access import AuditEntry
+from noria.records.serving.staging import Challenger, StageUnit
 from noria.records.sessions import Session
-from noria.records.staging import Challenger, StageUnit
 from noria.release import GatePolicy, consider, roll_out
 from noria.serve import Asked, Service
 from noria.serve.challenger import Routing, place_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from noria.stores.journal.leases import Lease
+from noria.stores.journal.access.leases import Lease
 
 
 def test_a_lease_is_held_by_one_owner_until_it_ends(journal):

@@ -8,7 +8,7 @@ import pytest
 from tests.stores.journal_records import NOON_MS, candidate, event, prediction
 
 from noria.errors import NotFound, UsageError
-from noria.records.staging import Challenger, ShadowAnswer
+from noria.records.serving.staging import Challenger, ShadowAnswer
 from noria.stores.journal import migrations
 from noria.stores.journal.engine import writing
 

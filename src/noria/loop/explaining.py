@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from noria.errors import NoRelease, OutsideError
-from noria.label.sampling import outlook
+from noria.label.drawing.sampling import outlook
+from noria.loop.candidates.learning import full_fit_due, warm_start_may
 from noria.loop.house import House
-from noria.loop.learning import full_fit_due, warm_start_may
 from noria.loop.turn import fresh_rows
 from noria.loop.updating import ACCEPTED, plan_turn, topics_due
 from noria.records import Judged, Plan, Release

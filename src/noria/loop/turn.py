@@ -15,11 +15,12 @@ from typing import Any
 from noria import build, label, monitor
 from noria.build.citations import keep_citations
 from noria.errors import NoRelease, OutsideError
-from noria.loop.basket import grow
-from noria.loop.comparing import apart_rows, judged_again, wait_for_labels, waiting_for_labels
+from noria.loop.candidates.basket import grow
+from noria.loop.candidates.comparing import apart_rows, judged_again, wait_for_labels, waiting_for_labels
+from noria.loop.candidates.learning import learn_quickly
 from noria.loop.house import House
-from noria.loop.learning import learn_quickly
-from noria.loop.updating import look_for_topics, open_backlog, plan_turn, scope_of
+from noria.loop.scope import scope_of
+from noria.loop.updating import look_for_topics, open_backlog, plan_turn
 from noria.records import DAY_MS, Candidate, DataVersion, Example, Judged, Receipt, Release, TurnReceipt
 from noria.release.staging import go_live, watch
 from noria.stores.journal.codec import Plain, receipt_from, receipt_json, version_json

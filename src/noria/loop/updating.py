@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 from noria import label, update
 from noria.label.corrections import learnt_labels
-from noria.loop.learning import full_fit_due
+from noria.loop.candidates.learning import full_fit_due
+from noria.loop.scope import scope_of
 from noria.records import (
     DAY_MS,
-    RESERVED_INTENTS,
     BacklogItem,
-    Candidate,
     Finding,
     Judged,
     Plan,
@@ -35,12 +34,6 @@ ACCEPTED = "update.accepted"
 BACKLOG = "update.backlog"
 """Where the backlog is kept as it stood last."""
 _MOST_RETRIED = 2000
-
-
-def scope_of(stores: Stores, candidate: Candidate) -> set[str]:
-    """The intents that a candidate's examples declare."""
-    _, rows = stores.lake.examples(candidate.examples.name, candidate.examples.version)
-    return {row.intent for row in rows} - RESERVED_INTENTS
 
 
 def plan_turn(house: House, live: Release, judged: Sequence[Judged], *, now_ms: int) -> Plan:

@@ -9,11 +9,11 @@ from typing import Any
 from noria.agent import Agent
 from noria.errors import NoriaError
 from noria.records import RESERVED_INTENTS, Answer, Check, Example, Verdict, VerdictKind, did_right
-from noria.release.contract import Contract
-from noria.release.fresh import Rivals, Sample, judge_fresh
+from noria.release.judging.contract import Contract
+from noria.release.judging.fresh import Rivals, Sample, judge_fresh
+from noria.release.judging.wording import percent, signed, titled
 from noria.release.policy import GatePolicy, slices_of
 from noria.release.standing import Standing
-from noria.release.wording import percent, signed, titled
 from noria.stats import compare
 from noria.stats.gating import pairs_of
 

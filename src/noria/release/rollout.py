@@ -11,8 +11,8 @@ from noria.agent.bundle import Encoders
 from noria.errors import DataError, NotFound, Problem, StateError, UsageError
 from noria.records import Candidate, Example, LedgerEntry, LedgerKind, Release, Verdict
 from noria.release.certificate import CERTIFICATE, PAIRS, as_json, certificate, evidence
-from noria.release.contract import data_contract
 from noria.release.gate import Differing, Field, judge
+from noria.release.judging.contract import data_contract
 from noria.release.policy import GatePolicy
 from noria.release.proof import judged_before
 from noria.release.standing import standing

@@ -13,8 +13,8 @@ from noria.agent.bundle import Encoders
 from noria.errors import NoRelease, NoriaError, UsageError
 from noria.records import Answer, Article, Feedback, Prediction, Query
 from noria.records.redaction import RECOGNISERS, Recogniser, redact
+from noria.records.serving.staging import Challenger
 from noria.records.sessions import HandOver, OwnFeedback, Session
-from noria.records.staging import Challenger
 from noria.serve.answering import Answering
 from noria.serve.challenger import Beside, Canary
 from noria.serve.loading import Live, load, stocked

@@ -18,7 +18,7 @@ import pytest
 from tests.serve.help_desk.made_up_exchange import Clock, conversation, new_fake
 
 from noria.app.fakes.freshservice import asgi_app
-from noria.records.help_desk import DELIVERY_STATES
+from noria.records.serving.help_desk import DELIVERY_STATES
 from noria.stores.journal import Journal
 
 LIVES, HAND_OVERS = 30, 40

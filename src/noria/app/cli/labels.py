@@ -27,7 +27,7 @@ def push(ctx: click.Context, home: str | None, as_json: bool) -> None:
     """Draw from the predictions since the last draw, within the budget, and put the tasks on the desk."""
     from noria.app.wiring import now_ms, open_house
     from noria.label import send
-    from noria.loop.updating import scope_of
+    from noria.loop.scope import scope_of
 
     with opened(ctx, home) as (place, stores):
         live = stores.journal.current_release()

@@ -27,9 +27,9 @@ def release() -> None:
 def propose(ctx: click.Context, tag: str | None, home: str | None, as_json: bool) -> None:
     """Hold a candidate (default: the newest) against the champion; it goes live only if the gate lets it."""
     from noria.app.wiring import now_ms, open_house
-    from noria.loop.comparing import apart_rows
+    from noria.loop.candidates.comparing import apart_rows
     from noria.loop.turn import fresh_rows
-    from noria.records.staging import Challenger
+    from noria.records.serving.staging import Challenger
     from noria.release import consider
     from noria.release.staging import check_alone, go_live
 
@@ -78,7 +78,7 @@ def compare(ctx: click.Context, tag: str, labels: int, home: str | None, as_json
     with far fewer labels. Asked again, it shows how far the labels have come.
     """
     from noria.app.wiring import now_ms, open_house
-    from noria.loop.comparing import ask_apart, compared
+    from noria.loop.candidates.comparing import ask_apart, compared
 
     with opened(ctx, home) as (place, stores):
         candidate, house, now = stores.tracker.candidate(tag), open_house(place, stores), now_ms()

@@ -12,8 +12,8 @@ from noria.app.http.metrics import Metrics
 from noria.app.http.watched import Watching
 from noria.ports import DeskStatus
 from noria.records import Article, Feedback, Label, LabelTask, Prediction, Query
+from noria.records.serving.staging import Challenger
 from noria.records.sessions import HandOver, Session, Turn
-from noria.records.staging import Challenger
 from noria.serve import Asked, Keyring, Principal
 from noria.serve.access import RateLimit
 

@@ -12,8 +12,8 @@ from noria.app.wiring.encoders import (
     user_cache,
     with_cache,
 )
-from noria.app.wiring.live import LiveHouse
 from noria.app.wiring.rooms import code_facts, open_house, open_stores
+from noria.app.wiring.serving.live import LiveHouse
 from noria.app.wiring.sources import open_source
 from noria.app.wiring.worker import open_worker
 

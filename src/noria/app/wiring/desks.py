@@ -36,7 +36,7 @@ def label_studio_desk(home: Home, stores: Stores) -> LabelStudioDesk:
     title = home.settings.label_studio.project or f"Noria {home.path.name}"
 
     def scope() -> set[str]:
-        from noria.loop.updating import scope_of
+        from noria.loop.scope import scope_of
 
         live = stores.journal.current_release()
         return scope_of(stores, live.candidate) if live else set()

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from noria.errors import OutsideError, StateError
-from noria.stores.journal.leases import LeaseDoor
+from noria.stores.journal.access.leases import LeaseDoor
 
 if TYPE_CHECKING:
     from typing import Self

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from noria.records import Check
-from noria.records.staging import Challenger
+from noria.records.serving.staging import Challenger
+from noria.release.judging.wording import percent, signed
 from noria.release.staging.policy import StagePolicy
-from noria.release.wording import percent, signed
 from noria.stats.gating import anytime_paired, anytime_quantile, anytime_rate, anytime_rates
 
 StepKind = Literal["advance", "hold", "roll back"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from noria.errors import StateError, UsageError
 from noria.records import Candidate, Check, Release, Verdict
-from noria.records.staging import Challenger, StageUnit
+from noria.records.serving.staging import Challenger, StageUnit
 from noria.release.certificate import evidence as evidence_of
 from noria.release.rollout import check_current, roll_out, with_certificate
 from noria.release.staging.deciding import Evidence, Step, described

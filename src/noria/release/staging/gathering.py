@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from noria.records import SMALL_TALK, Judged
-from noria.records.staging import Challenger, ShadowAnswer
+from noria.records.serving.staging import Challenger, ShadowAnswer
 from noria.release.staging.deciding import Evidence
 from noria.stats.design import read_floor
 

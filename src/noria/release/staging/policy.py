@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from noria.errors import UsageError, nearest
-from noria.records.staging import STAGE_UNITS, StageUnit
+from noria.records.serving.staging import STAGE_UNITS, StageUnit
 
 SHADOW = "shadow"
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from noria.records import Check, LedgerEntry, LedgerKind, Release
-from noria.records.staging import Challenger
+from noria.records.serving.staging import Challenger
 from noria.release.certificate import STAGE_PAIRS, as_json
 from noria.release.rollout import with_certificate
 from noria.release.staging.deciding import Evidence, Step

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from noria.errors import StateError
 from noria.records import Check, LedgerEntry
-from noria.records.staging import Challenger
+from noria.records.serving.staging import Challenger
 from noria.release.staging.deciding import Evidence, Step, decide, described
 from noria.release.staging.gathering import gather
 from noria.release.staging.policy import StagePolicy

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from noria.agent.bundle import Encoders
 from noria.errors import NoriaError
 from noria.records import Article, Prediction, Query, Release
-from noria.records.staging import Challenger, ShadowAnswer
+from noria.records.serving.staging import Challenger, ShadowAnswer
 from noria.serve.answering import Answering
 from noria.serve.challenger.routing import Canary, Routing
 from noria.serve.challenger.shadow import Shadow

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from noria.agent import Agent
 from noria.errors import NoriaError
 from noria.records import Answer, Query
-from noria.records.staging import Challenger
+from noria.records.serving.staging import Challenger
 from noria.serve.answering import Answering
 from noria.serve.loading import Live
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from noria.errors import NoriaError
 from noria.records import Query
-from noria.records.staging import ShadowAnswer
+from noria.records.serving.staging import ShadowAnswer
 from noria.serve.loading import Live
 
 _log = logging.getLogger("noria.serve")

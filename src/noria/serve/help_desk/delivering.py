@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from noria.errors import OutsideError
 from noria.ports.help_desk import Later, NewTicket, NotAllowed, Refused, UnknownOutcome
 from noria.records import FOREVER_MS, Feedback, Receipt
-from noria.records.help_desk import Delivery, Outgoing
+from noria.records.serving.help_desk import Delivery, Outgoing
 from noria.records.sessions import HandOver, Turn
 from noria.serve.help_desk.policy import AccountDesk, ExchangePolicy
 from noria.serve.help_desk.ticket import ticket_of

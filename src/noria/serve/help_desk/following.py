@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from noria.errors import NotFound
 from noria.ports.help_desk import Progress, Row, Stream
 from noria.records import DAY_MS, Feedback, FeedbackKind, Receipt
-from noria.records.help_desk import Delivery
+from noria.records.serving.help_desk import Delivery
 from noria.serve.help_desk.policy import AccountDesk, ExchangePolicy
 from noria.serve.help_desk.ticket import MARK
 from noria.serve.help_desk.waiting import still_waiting

@@ -26,18 +26,17 @@ from noria.records import (
 from noria.records.sessions import HandOver, OwnFeedback, Session
 from noria.stores.journal import labels, loop, releases, traffic
 from noria.stores.journal.access import AccessDoor, SessionDoor
+from noria.stores.journal.access.leases import LeaseDoor
 from noria.stores.journal.access.sessions import put_hand_overs, put_sessions
 from noria.stores.journal.engine import open_engine, reading, translated, writing
 from noria.stores.journal.help_desk import DeskReading, Outbox
 from noria.stores.journal.labels import Settle
-from noria.stores.journal.leases import LeaseDoor
 from noria.stores.journal.staging import StagingDoor
 from noria.stores.journal.watching import WatchDoor
 
 Entry = Prediction | Feedback | OwnFeedback | Label | Session | HandOver
 """What comes in while serving and labelling, and can be written together."""
-_LAST = (Feedback, OwnFeedback, Label)
-"""What may be about an entry that is written with it."""
+_LAST = (Feedback, OwnFeedback, Label)  # may be about an entry that is written with them
 
 
 class Journal:
@@ -54,10 +53,8 @@ class Journal:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.access, self.sessions = AccessDoor(engine), SessionDoor(engine)
-        self.leases = LeaseDoor(engine)
         self.outbox, self.desk_reading = Outbox(engine), DeskReading(engine)
-        self.staging = StagingDoor(engine)
-        self.watching = WatchDoor(engine)
+        self.leases, self.staging, self.watching = LeaseDoor(engine), StagingDoor(engine), WatchDoor(engine)
 
     @classmethod
     def open(cls, url: str) -> Journal:
@@ -291,8 +288,7 @@ def _put(connection: Connection, entries: Sequence[Entry]) -> list[bool]:
     traffic.put_predictions(connection, kinds.get(Prediction, ()))
     if len(kinds.keys() - {Session, Prediction}) == 0:
         return [True] * len(entries)
-    events = [entry for entry in entries if isinstance(entry, Feedback | OwnFeedback)]
-    new = traffic.put_feedback(connection, events)
+    new = traffic.put_feedback(connection, [entry for entry in entries if isinstance(entry, Feedback | OwnFeedback)])
     labels.put_labels(connection, kinds.get(Label, ()))
     put_hand_overs(connection, kinds.get(HandOver, ()))
     told = []

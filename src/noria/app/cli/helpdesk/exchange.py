@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from noria.app.home import Home
     from noria.app.wiring.help_desks import HelpDesks
     from noria.records import Receipt
-    from noria.records.help_desk import Delivery
+    from noria.records.serving.help_desk import Delivery
     from noria.stores import Stores
 
 one_account = click.option("--account", metavar="NAME", help="Only this account; default: all that have a help desk.")

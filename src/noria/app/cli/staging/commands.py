@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from noria.app.cli.context import home_options, opened, show
-from noria.records.staging import STAGE_UNITS, StageUnit
+from noria.records.serving.staging import STAGE_UNITS, StageUnit
 
 if TYPE_CHECKING:
     from noria.records import Verdict
-    from noria.records.staging import Challenger
+    from noria.records.serving.staging import Challenger
     from noria.release.staging import Watched
 
 

@@ -192,7 +192,7 @@ def _filed(
 
 
 def _decide(house: House, live: Release, topic: str, status: TopicStatus, intent: str, now_ms: int) -> None:
-    from noria.loop.updating import scope_of
+    from noria.loop.scope import scope_of
     from noria.update.topics import decide
 
     scope: Sequence[str] = sorted(scope_of(house.stores, live.candidate))

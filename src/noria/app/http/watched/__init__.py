@@ -1,4 +1,4 @@
-"""What the dashboard asks of the house; `noria.app.wiring.dashboard` provides it. Every method may block."""
+"""What the dashboard asks of the house; `noria.app.wiring.serving.dashboard` provides it. Every method may block."""
 
 from __future__ import annotations
 

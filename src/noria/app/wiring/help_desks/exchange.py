@@ -14,8 +14,8 @@ from noria.app.wiring.help_desks.opening import open_help_desk, secret_of
 from noria.errors import NoriaError, NotFound
 from noria.ports.help_desk import Later
 from noria.records import Article, BacklogItem, Receipt
-from noria.records.help_desk import DELIVERY_STATES
 from noria.records.redaction import RECOGNISERS, redact
+from noria.records.serving.help_desk import DELIVERY_STATES
 from noria.serve.help_desk import AccountDesk, deliver, file_items, follow, pull_articles
 from noria.stores import Stores
 

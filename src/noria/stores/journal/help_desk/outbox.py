@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from sqlalchemy import ColumnElement, Connection, Engine, and_, func, or_, select, update
 
 from noria.records import Feedback
-from noria.records.help_desk import DELIVERY_STATES, Delivery, DeliveryState, Outgoing
+from noria.records.serving.help_desk import DELIVERY_STATES, Delivery, DeliveryState, Outgoing
 from noria.records.sessions import HandOver
 from noria.stores.journal.access.schema import HAND_OVERS
 from noria.stores.journal.codec import check_one_of, check_texts

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from noria.errors import UsageError
 from noria.records import Candidate, LedgerEntry, LedgerKind
-from noria.records.staging import Challenger, ShadowAnswer
+from noria.records.serving.staging import Challenger, ShadowAnswer
 from noria.stores.journal import releases
 from noria.stores.journal.codec import Row, Stored, candidate_from, candidate_json, check_texts, figure, number
 from noria.stores.journal.engine import fetch, lock_ledger, reading, replace_row, writing

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, Text, case, cast, func, select
 
-from noria.records.staging import Challenger
+from noria.records.serving.staging import Challenger
 from noria.stores.journal.schema import FEEDBACK, PREDICTIONS
 from noria.stores.journal.staging.schema import SHADOW_ANSWERS
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from noria import label
 from noria.errors import NotFound
 from noria.records import RESERVED_INTENTS, DataVersion, Example, Judged
-from noria.release.contract import words_of
+from noria.release.judging.contract import words_of
 from noria.release.rollout import basket_name
 from noria.stores.lake.care.baskets import grow_basket
 from noria.stores.lake.lake import FROZEN

@@ -24,7 +24,7 @@ from noria.errors import NoriaError
 if TYPE_CHECKING:
     from noria.app.http.house import Limits
     from noria.app.http.metrics import Metrics
-    from noria.app.wiring.dashboard import StoredWatching
+    from noria.app.wiring.serving.dashboard import StoredWatching
     from noria.serve import Keyring, Service
     from noria.stores.journal import SessionDoor
 
@@ -90,7 +90,7 @@ class LiveHouse:
     @cached_property
     def watching(self) -> StoredWatching:
         """What the dashboard reads."""
-        from noria.app.wiring.dashboard import StoredWatching
+        from noria.app.wiring.serving.dashboard import StoredWatching
 
         return StoredWatching(self.home, self.stores, now_ms, lambda: open_house(self.home, self.stores))
 

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from noria.records import Check, Example
+from noria.release.judging.wording import line_sentence, percent, signed, titled
 from noria.release.policy import GatePolicy, slices_of
 from noria.release.standing import ALL, Standing
-from noria.release.wording import line_sentence, percent, signed, titled
 from noria.stats import tango_lower
 from noria.stats.gating import AnchoredGate, Line, LineVerdict, Pairs, decide, pairs_needed, pairs_of
 

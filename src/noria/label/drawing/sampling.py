@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from noria.label.expectation import Expectation, Floats, learn
-from noria.label.strata import novelty, stratum
+from noria.label.drawing.expectation import Expectation, Floats, learn
+from noria.label.drawing.strata import novelty, stratum
 from noria.ports.label_desk import LabelDesk
 from noria.records import DAY_MS, LabelTask, Prediction, Purpose, Receipt, version_of_scope
 from noria.stats.design import (

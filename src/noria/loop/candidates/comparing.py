@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from noria.label.comparing import Comparison, compare_tasks, comparison, key_of
+from noria.label.drawing.comparing import Comparison, compare_tasks, comparison, key_of
 from noria.loop.house import House
-from noria.loop.updating import scope_of
+from noria.loop.scope import scope_of
 from noria.records import DAY_MS, Candidate, Judged
 from noria.release.apart import Apart, differing, for_gate, rivals, trained_on
 from noria.release.gate import Differing

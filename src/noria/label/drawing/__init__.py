@@ -1,0 +1,1 @@
+"""Which predictions people are asked about, and with which chance."""

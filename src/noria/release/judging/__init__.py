@@ -1,0 +1,1 @@
+"""What judges a candidate: the data contract, fresh labels, and the wording of what they say."""
