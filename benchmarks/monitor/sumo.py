@@ -75,9 +75,7 @@ def main() -> None:
         (first_hit(e, found).day - e["start"]).days for e in told if e["evidence"] == "strong" and first_hit(e, found)
     ]
     print(f"median delay of strong events: {np.median(late):.0f} days")
-    print(
-        f"{len(found)} findings; {false} in {quiet_months} quiet months: {false / max(quiet_months, 1):.2f} a month"
-    )
+    print(f"{len(found)} findings; {false} in {quiet_months} quiet months: {false / max(quiet_months, 1):.2f} a month")
 
 
 def read() -> tuple[dict[dt.date, list[str]], dict[dt.date, Counter[str]], dict[dt.date, Counter[int]]]:
