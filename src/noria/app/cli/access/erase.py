@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import getpass
 import hashlib
+from dataclasses import replace
+from functools import partial
 
 import click
 
@@ -20,6 +22,7 @@ def erase(ctx: click.Context, requester: str, account: str, home: str | None, as
 
     The audit log keeps a hash of the name only.
     """
+    from noria.app.cli.ingest.feeds import feed_names, read_feed
     from noria.app.settings import label_desk
     from noria.app.wiring import new_id, now_ms
     from noria.records.access import AuditEntry
@@ -30,5 +33,15 @@ def erase(ctx: click.Context, requester: str, account: str, home: str | None, as
         entry = AuditEntry(new_id(), now_ms(), getpass.getuser(), "erase", account, target)
         outside = label_desk(place.settings) != "builtin"
         receipt = erase_requester(stores, account, requester, entry, outside_desk=outside)
+        feeds = [
+            feed
+            for feed in map(partial(read_feed, place), feed_names(place))
+            if "person" in feed.columns.types.values()
+        ]
+    if feeds:
+        # a feed is of no account: whose rows they are only the operator knows
+        names = ", ".join(feed.name for feed in feeds)
+        said = f"Feeds may hold rows of the same person ({names}): 'noria ingest erase PERSON' takes them out."
+        receipt = replace(receipt, warnings=(*receipt.warnings, said))
     counts = ", ".join(f"{int(n)} {name.replace('_', ' ')}" for name, n in receipt.counts.items())
     show(receipt, as_json=as_json, text="\n".join([f"Erased: {counts}.", *receipt.warnings]))
