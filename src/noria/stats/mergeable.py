@@ -24,6 +24,10 @@ def rate_sums(good: npt.ArrayLike, chance: npt.ArrayLike) -> Floats:
     Args:
         good: outcomes (n,), 0 or 1.
         chance: probability (n,) with which each label was drawn, above 0 to 1.
+
+    Example:
+        >>> rate_sums([1, 0], [0.5, 1.0]).tolist()
+        [[1.0, 1.0, 2.0, 2.0, 4.0, 2.0, 2.0], [1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0]]
     """
     y, pi = np.asarray(good, dtype=np.float64), np.asarray(chance, dtype=np.float64)
     w = 1 / pi
@@ -56,7 +60,12 @@ def rate_from_sums(sums: Sequence[float] | Floats, level: float = 0.95) -> Estim
 
 
 def bin_of(values: npt.ArrayLike, edges: Sequence[float] | Floats) -> npt.NDArray[np.int64]:
-    """The bin of each value, 0 to len(edges): bin i holds edges[i-1] <= value < edges[i]; -1 for NaN."""
+    """The bin of each value, 0 to len(edges): bin i holds edges[i-1] <= value < edges[i]; -1 for NaN.
+
+    Example:
+        >>> bin_of([0.05, 0.5, 0.99, float("nan")], [0.1, 0.9]).tolist()
+        [0, 1, 2, -1]
+    """
     figures = np.asarray(values, dtype=np.float64)
     place = np.searchsorted(np.asarray(edges), figures, side="right")
     return np.where(np.isnan(figures), -1, place).astype(np.int64)
@@ -66,6 +75,10 @@ def quantile(counts: Sequence[float] | npt.NDArray[np.generic], edges: Sequence[
     """The value below which a share of those counted lies, as far as bins tell: evenly spread within each.
 
     The first bin begins at 0, the last one is as wide as the one before it. NaN where nothing was counted.
+
+    Example:
+        >>> quantile([10, 10, 0], [1.0, 2.0], 0.75)
+        1.5
     """
     held = np.asarray(counts, dtype=np.float64)
     total = held.sum()

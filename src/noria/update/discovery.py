@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from noria.records import DAY_MS, FOREVER_MS, Judged, Prediction, Topic
-from noria.stats.grouping import distances, groups, key_phrases, same_groups
+from noria.stats.grouping import distances, groups, key_phrases, phrase_counts, same_groups
 
 _WEEK_MS = 7 * DAY_MS
 _FEW = 3
@@ -93,11 +93,11 @@ def discover(
     ids = [[queries[p].prediction_id for p in places] for places in found]
     before = {topic.topic_id: topic for topic in known}
     kept, taken = same_groups({name: topic.members for name, topic in before.items()}, ids)
-    topics = []
-    for position, places in enumerate(found):
-        others = set(range(len(queries))) - set(places)
-        texts = [*background, *(queries[p].text for p in sorted(others))]
-        topics.append(_topic(queries, vectors, places, before.get(kept.get(position, "")), texts, now_ms))
+    said = phrase_counts([*background, *(query.text for query in queries)]) if found else Counter[str]()
+    topics = [
+        _topic(queries, vectors, places, before.get(kept.get(position, "")), said, now_ms)
+        for position, places in enumerate(found)
+    ]
     seen = {topic.topic_id for topic in topics}
     for topic in known:
         if topic.topic_id in seen:
@@ -111,13 +111,13 @@ def discover(
 
 
 def _topic(
-    queries: Sequence[Unserved], vectors: Any, places: Any, before: Topic | None, others: Sequence[str], now_ms: int
+    queries: Sequence[Unserved], vectors: Any, places: Any, before: Topic | None, said: Counter[str], now_ms: int
 ) -> Topic:
     rows = vectors[places]
     centre = np.asarray(rows.mean(axis=0)).ravel()
     typical = [queries[places[i]] for i in np.argsort(-np.asarray(rows @ centre).ravel(), kind="stable").tolist()]
     texts = list(dict.fromkeys(q.text for q in typical))
-    phrases = key_phrases([q.text for q in typical], others)
+    phrases = key_phrases([q.text for q in typical], said)
     times = sorted(q.time_ms for q in typical)
     named = Counter(q.intent for q in typical if q.intent)
     first_id = min(typical, key=lambda q: (q.time_ms, q.prediction_id)).prediction_id

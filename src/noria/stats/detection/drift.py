@@ -12,6 +12,8 @@ from noria.stats.intervals import Floats
 
 # Rows that are binned at a time, so that memory does not grow with rows.
 _CHUNK = 1 << 18
+# Of these as many as the processor's cache holds.
+_BLOCK = 1 << 14
 _FINE = 256
 # Part of a column at either end that may share the first and the last fine cell.
 _TAIL = 0.001
@@ -50,13 +52,18 @@ class Grid:
             )
         out = np.zeros(groups * self.cells, dtype=np.int64)
         scale, top = 1 / self.step, self.cells - 1
+        place, scaled = np.empty(min(len(column), _CHUNK), dtype=np.int64), np.empty(_BLOCK)
         for start in range(0, len(column), _CHUNK):
-            part = np.subtract(column[start : start + _CHUNK], self.low, dtype=np.float64)
-            part *= scale
-            np.clip(part, 0, top, out=part)
-            place = part.astype(np.int64)
-            place += own[start : start + _CHUNK] * self.cells
-            out += np.bincount(place, minlength=len(out))
+            end = min(start + _CHUNK, len(column))
+            for low in range(start, end, _BLOCK):
+                high = min(low + _BLOCK, end)
+                part, at = scaled[: high - low], place[low - start : high - start]
+                np.subtract(column[low:high], self.low, out=part)
+                np.multiply(part, scale, out=part)
+                np.clip(part, 0, top, out=part)
+                np.multiply(own[low:high], self.cells, out=at, casting="unsafe")
+                np.add(at, part, out=at, casting="unsafe")
+            out += np.bincount(place[: end - start], minlength=len(out))
         return out.reshape(groups, self.cells).astype(np.float64)
 
 

@@ -2,7 +2,7 @@
 
 from noria.stats.grouping.groups import choose_cut, distances, groups
 from noria.stats.grouping.identity import same_groups
-from noria.stats.grouping.phrases import key_phrases
+from noria.stats.grouping.phrases import key_phrases, phrase_counts
 from noria.stats.grouping.trend import Trend, trend
 
-__all__ = ["Trend", "choose_cut", "distances", "groups", "key_phrases", "same_groups", "trend"]
+__all__ = ["Trend", "choose_cut", "distances", "groups", "key_phrases", "phrase_counts", "same_groups", "trend"]

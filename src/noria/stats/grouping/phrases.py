@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -104,7 +104,7 @@ PRIOR = 500.0
 
 
 def key_phrases(
-    group: Sequence[str], background: Sequence[str], most: int = 3, *, least: float = 0.0
+    group: Sequence[str], background: Sequence[str] | Counter[str], most: int = 3, *, least: float = 0.0
 ) -> tuple[str, ...]:
     """Words and pairs of words that tell a group from the rest, the most telling first.
 
@@ -113,23 +113,29 @@ def key_phrases(
 
     Args:
         group: its texts.
-        background: texts of everything else (and the group's own, if it pleases).
+        background: texts of everything else; or the `phrase_counts` of everything, the group's own texts among them,
+            where many groups are told from the same rest.
         most: how many.
         least: z score that a phrase must exceed.
 
     >>> key_phrases(["my badge is lost", "new badge please"], ["my vpn is down", "new laptop please"] * 5)
     ('badge',)
     """
-    inside, outside = _counts(group), _counts(background)
-    total = {phrase: inside[phrase] + outside.get(phrase, 0) for phrase in inside}
-    mass = sum(inside.values()) + sum(outside.values())
-    here, there = sum(inside.values()), sum(outside.values())
+    inside = phrase_counts(group)
+    if isinstance(background, Counter):
+        total, mass = background, background.total()
+    else:
+        total = phrase_counts(background)
+        total.update(inside)
+        mass = total.total()
+    here = inside.total()
+    there = mass - here
     scores: list[tuple[float, str]] = []
     for phrase, count in inside.items():
         if count < min(2, len(group)) or total[phrase] == mass:
             continue  # nobody says anything else: no odds
         prior = PRIOR * total[phrase] / mass
-        rest = outside.get(phrase, 0)
+        rest = total[phrase] - count
         odds = np.log((count + prior) / (here + PRIOR - count - prior))
         odds -= np.log((rest + prior) / (there + PRIOR - rest - prior))
         scores.append((float(odds / np.sqrt(1 / (count + prior) + 1 / (rest + prior))), phrase))
@@ -143,7 +149,13 @@ def key_phrases(
     return tuple(chosen)
 
 
-def _counts(texts: Sequence[str]) -> Counter[str]:
+def phrase_counts(texts: Iterable[str]) -> Counter[str]:
+    """How many of some texts say each word and pair of words.
+
+    Example:
+        >>> sorted(phrase_counts(["lost badge", "badge, badge"]).items())
+        [('badge', 2), ('badge badge', 1), ('lost', 1), ('lost badge', 1)]
+    """
     counts: Counter[str] = Counter()
     for text in texts:
         words = _WORD.findall(text.lower())

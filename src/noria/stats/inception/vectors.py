@@ -76,7 +76,23 @@ def locate_vectors(
 def members(
     vectors: Floats, window: npt.NDArray[np.int64], reference: VectorReference, *, latest: int
 ) -> tuple[Floats, Floats]:
-    """Queries of each window that look like what is new in the latest ones, and queries; see `locate_vectors`."""
+    """Queries of each window that look like what is new in the latest ones, and queries; see `locate_vectors`.
+
+    Args:
+        vectors: of the queries (n, d), in order of time.
+        window: number of the window of each (n,), from 0 on.
+        reference: of the time before.
+        latest: how many windows at the end show what is new.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> usual, later = rng.normal(size=(400, 3)), rng.normal(size=(200, 3))
+        >>> later[100:] += 6.0
+        >>> half = VectorReference(usual[:200], usual[200:])
+        >>> k, n = members(later, np.repeat(np.arange(4), 50), half, latest=2)
+        >>> n.tolist(), k.tolist()
+        ([50.0, 50.0, 50.0, 50.0], [0.0, 0.0, 50.0, 50.0])
+    """
     n_windows = int(window[-1]) + 1
     half = np.arange(len(window)) % 2
     usual = reference.one.mean(axis=0)
