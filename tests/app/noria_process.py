@@ -21,7 +21,7 @@ def noria(*arguments: object, home: Path | None = None, code: int = 0) -> str:
     """Runs a command; returns what it printed, and fails unless it exits with `code` and without a traceback."""
     command = [sys.executable, "-m", "noria", *map(str, arguments)]
     environ = {k: v for k, v in os.environ.items() if k != "NORIA_HOME"} | ({"NORIA_HOME": str(home)} if home else {})
-    done = subprocess.run(command, capture_output=True, text=True, env=environ, check=False, timeout=300)
+    done = subprocess.run(command, capture_output=True, text=True, env=environ, check=False, timeout=900)
     assert "Traceback" not in done.stderr, done.stderr
     assert done.returncode == code, f"{command} gave {done.returncode}: {done.stdout}\n{done.stderr}"
     return done.stdout if code == 0 else done.stderr

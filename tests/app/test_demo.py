@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,10 @@ def test_no_release_lowered_the_frozen_basket(said: Any, home: Path) -> None:
     evidence = [e["evidence"] for e in entries if e["kind"] == "release"]
     assert len(evidence) == said["releases"] + 1
     assert all(e["basket_score"] >= e["champion_basket_score"] for e in evidence[1:])
-    scores = [e["basket_score"] for e in evidence]
-    assert scores == sorted(scores)
+    # the basket grows by rows of accepted intents; on the same rows the score never falls
+    for before, after in pairwise(evidence):
+        if before["data"]["basket"] == after["data"]["basket"]:
+            assert before["basket_score"] <= after["basket_score"]
 
 
 def test_the_planted_changes_are_in_the_report(said: Any, home: Path) -> None:

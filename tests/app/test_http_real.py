@@ -138,7 +138,7 @@ def test_a_rephrased_question_is_noted_against_the_first_answer(client, house, k
 def test_a_choice_is_answered_with_the_articles_of_that_intent(client, house, keys, monkeypatch):
     clarify = Answer("clarify", "vpn", 0.4, 1.0, in_scope=True, choices=("vpn", "printer"))
     with monkeypatch.context() as patch:
-        patch.setattr("noria.agent.Agent.answer", lambda *_: clarify)
+        patch.setattr("noria.agent.Agent.answer", lambda *_, **__: clarify)
         first = ask(client, keys, "acme", "it does not work", session="choose")
     assert [c["intent"] for c in first["choices"]] == ["vpn", "printer"]
     choice = {"prediction_id": first["prediction_id"], "intent": "printer"}

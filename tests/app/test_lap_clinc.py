@@ -110,7 +110,7 @@ def test_turning_the_loop_draws_tasks_then_learns_from_labels(lap: dict[str, Any
     # each of the 60 queries has its own coin, and the budget pays for 40 answers on average
     assert 15 <= len(lap["tasks"]) <= 60
     rooms = [r["room"] for r in lap["second turn"]["receipts"]]
-    assert rooms == ["label.gather", "monitor", "update", "build", "release", "label.send"]
+    assert rooms == ["label.gather", "monitor", "monitor.watch", "update", "build", "release", "label.send"]
     assert lap["second turn"]["verdict"] in ("promote", "hold", "refuse")
 
 

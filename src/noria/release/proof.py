@@ -25,7 +25,8 @@ _CLOSE = 1e-9
 class GraphPoint:
     """One step of the performance graph: what went live, its score on the frozen basket and on the latest labels.
 
-    fresh_score: NaN without labels. anchor: the best release proved, once this one was live.
+    fresh_score: NaN without labels. anchor: the best release proved, once this one was live. basket: version of the
+    frozen basket, which grows by rows of accepted intents; scores on two versions are not to be compared.
     """
 
     release: str
@@ -35,6 +36,7 @@ class GraphPoint:
     fresh_score: float
     fresh_labels: int
     anchor: str
+    basket: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class Proof:
     @property
     def sentence(self) -> str:
         lows = [p for p in self.graph if p.kind == "release"]
-        fell = sum(b.basket_score < a.basket_score for a, b in pairwise(lows))
+        fell = sum(b.basket_score < a.basket_score and a.basket == b.basket for a, b in pairwise(lows))
         never = "never fell from release to release" if not fell else f"fell {fell} times after a rollback"
         return (
             f"The performance graph of {len(self.graph)} steps is the ledger's own: the basket score {never}; "
@@ -72,6 +74,7 @@ def prove(stores: Stores) -> Proof:
     steps = path(entries)
     graph: list[GraphPoint] = []
     scores: dict[str, tuple[float, float, int]] = {}
+    baskets: dict[str, int] = {}
     bounds = outcomes = 0
     for entry, before, after in zip(entries, steps, steps[1:], strict=False):
         facts = entry.evidence
@@ -86,9 +89,14 @@ def prove(stores: Stores) -> Proof:
         if entry.kind == "release":
             seen = (facts.get("gate") or {}).get("fresh") or {"n": 0, "candidate": 0}
             share = seen["candidate"] / seen["n"] if seen["n"] else math.nan
+            baskets[entry.release] = int((facts.get("data") or {}).get("basket", {}).get("version", 0))
             scores[entry.release] = (float(facts.get("basket_score", math.nan)), share, int(seen["n"]))
         score = scores.get(entry.release, (math.nan, math.nan, 0))
-        graph.append(GraphPoint(entry.release, entry.time_ms, entry.kind, *score, after.anchor or ""))
+        graph.append(
+            GraphPoint(
+                entry.release, entry.time_ms, entry.kind, *score, after.anchor or "", baskets.get(entry.release, 0)
+            )
+        )
     return Proof(tuple(graph), bounds, outcomes, steps[-1])
 
 

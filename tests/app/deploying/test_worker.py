@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -50,7 +51,9 @@ def run(pipe, use):
         await asyncio.wait_for(serving, 20)
         return result
 
-    return asyncio.run(both())
+    # in a thread of its own: this one may have a loop already, that of a browser
+    with ThreadPoolExecutor(1) as alone:
+        return alone.submit(lambda: asyncio.run(both())).result()
 
 
 def test_open_connections_are_answered_once_more_and_then_closed(pipe):

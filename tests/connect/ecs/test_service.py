@@ -6,6 +6,7 @@ state machine's business (tests/release/deploying), and real AWS was not asked.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from typing import Any
@@ -70,6 +71,8 @@ def _digest(text: str) -> str:
 
 
 def test_a_repository_is_made_once_with_tags_that_cannot_be_moved(aws, images):
+    with contextlib.suppress(aws("ecr").exceptions.RepositoryNotFoundException):
+        aws("ecr").delete_repository(repositoryName="noria", force=True)
     address, made = images.make_repository()
     assert made
     assert images.make_repository() == (address, False)

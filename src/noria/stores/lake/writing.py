@@ -13,7 +13,7 @@ import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError
 
-from noria.errors import DataError, Problem, StateError, UsageError
+from noria.errors import DataError, OutsideError, Problem, StateError, UsageError
 from noria.records import DataVersion
 from noria.stores.lake.delta import KEYS, Place, add_columns, commit_files, told, transaction
 from noria.stores.lake.digest import NOTHING, Lanes, as_hex, from_hex, total
@@ -152,12 +152,16 @@ class TableWriter:
         present: Sequence[Present], result: Written, change: TableChange,
     ) -> Written:  # fmt: skip
         """One commit: `added` in, the files of `masks` out, their rows that stay written anew."""
-        objects, folder, schema = self._place.objects, self._place.folder, pa.schema(table.schema())
-        masks = {**masks, **dict.fromkeys(crowd(present, masks))}
-        rewriter = FileWriter(objects, folder, schema)
-        for batch in copy_rows(objects, folder, schema, masks):
-            rewriter.add(batch)
-        rewritten = rewriter.close()
+        schema = pa.schema(table.schema())
+        together: dict[str, Mask | None] = dict.fromkeys(crowd(present, masks))
+        try:
+            rewritten = self._rewritten(schema, {**masks, **together})
+        except OutsideError:
+            if not together:
+                raise
+            # a full disk may have room for what is new, though not for writing small files together
+            together, rewritten = {}, self._rewritten(schema, masks)
+        masks = {**masks, **together}
         self._spare = [*self._spare, *rewritten]
         removed = {file.name: file.size for file in present if file.name in masks}
         self._hoped = result
@@ -172,6 +176,14 @@ class TableWriter:
             raise told(error, f"the table {self._place.uri} cannot be written") from error
         self._hoped, self._spare, self.table = None, [], table
         return result
+
+    def _rewritten(self, schema: pa.Schema, masks: Mapping[str, Mask | None]) -> list[DataFile]:
+        """The rows that stay of some files, in files of their own."""
+        objects, folder = self._place.objects, self._place.folder
+        rewriter = FileWriter(objects, folder, schema)
+        for batch in copy_rows(objects, folder, schema, masks):
+            rewriter.add(batch)
+        return list(rewriter.close())
 
     def _only(self, staged: Staged, fresh: Mask) -> list[DataFile]:
         """The staged rows that are new or changed, in files of their own."""
