@@ -104,7 +104,7 @@ class Finding:
 
     before, after: the metric on either side, one mix of queries. stream: what raised it; only `labels` are evidence on
     quality, the others are a reason to look. slice: whose queries, "account=acme"; "" = all. shape, ramp_ms: at once or
-    over how long. *_queries: queries of the slice asked before each of the three times. others: times at which further
+    over how long. *_queries: queries of all traffic before each of the three times. others: times at which further
     changes began. located_ms: up to when labels and queries were used to place it; provisional: it will be placed again
     with what comes later. agrees: whether a second method places a change inside the interval, None where there is too
     little to say. per_year: false alarms a year that its detector may raise.

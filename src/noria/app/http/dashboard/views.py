@@ -125,7 +125,7 @@ def finding_rows(findings: Sequence[Finding], alerts: Sequence[Alert]) -> list[d
         {
             "key": f"F{place}",
             "id": f.finding_id,
-            "metric": METRICS.get(f.metric, (f.metric.replace("_", " ").capitalize(), ""))[0],
+            "metric": finding_title(f),
             "sentence": f.sentence,
             "low": date_text(f.inception_low_ms),
             "high": date_text(f.inception_high_ms),
@@ -134,6 +134,11 @@ def finding_rows(findings: Sequence[Finding], alerts: Sequence[Alert]) -> list[d
         }
         for place, f in enumerate(findings, 1)
     ][::-1]
+
+
+def finding_title(finding: Finding) -> str:
+    """What a finding is about, in a word or two."""
+    return METRICS.get(finding.metric, (finding.metric.replace("_", " ").capitalize(), ""))[0]
 
 
 def explained(told_of: Explanation) -> dict[str, Any]:
