@@ -158,6 +158,7 @@ def test_an_operator_takes_a_finding_and_comments_on_it(page, site, house):
     page.goto(f"{site}/findings/{FINDING_ID}")
     page.get_by_label("Key").fill(key)
     page.get_by_role("button", name="Sign in").click()
+    page.wait_for_function("window.htmx !== undefined")
     page.get_by_role("button", name="I look after it").click()
     expect(page.get_by_text("high, acknowledged")).to_be_visible()
     page.get_by_label("Comment").fill("<b>The passkey rollout</b> of Tuesday")

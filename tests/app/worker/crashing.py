@@ -67,7 +67,7 @@ def turn(folder: Path) -> None:
     house = _house(stores)
     with Holding(stores.journal.leases, lambda: time.time_ns() // 1_000_000, "worker") as held:
         durable = Durable(f"sqlite:///{folder / 'worker.db'}", kinds(house), held.fence)
-        _, wrong = resume_then_turn(house, durable, now_ms=NOW_MS)
+        _, wrong = resume_then_turn(stores.journal, durable, now_ms=NOW_MS)
         durable.close()
     if wrong:
         raise RuntimeError(wrong)

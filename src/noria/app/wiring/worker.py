@@ -55,7 +55,7 @@ class WorkerDesk:
         from noria.app.worker import resume_then_turn
 
         with self.durable() as durable:
-            return resume_then_turn(open_house(self._home, self._stores), durable, now_ms=now_ms())
+            return resume_then_turn(self._stores.journal, durable, now_ms=now_ms())
 
     def status(self) -> WorkerStatus:
         """How the worker stands; reads only."""

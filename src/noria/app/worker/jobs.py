@@ -13,6 +13,7 @@ from noria.loop import House, turn
 from noria.loop.turn import Run
 from noria.records import Receipt, TurnReceipt
 from noria.release.staging import watch
+from noria.stores.journal import Journal
 from noria.stores.journal.codec import Plain, receipt_json
 
 _log = logging.getLogger("noria.worker")
@@ -56,18 +57,18 @@ def job_id(kind: str, time_ms: int) -> str:
     return f"{kind}-{at:%Y%m%dT%H%M%S}.{time_ms % 1000:03d}Z"
 
 
-def resume_then_turn(house: House, durable: Durable, *, now_ms: int) -> tuple[TurnReceipt, list[str]]:
+def resume_then_turn(journal: Journal, durable: Durable, *, now_ms: int) -> tuple[TurnReceipt, list[str]]:
     """One turn, after those that were interrupted have gone on to their end; with what went wrong with these.
 
     Raises:
         NoRelease: nothing is live.
     """
-    if house.stores.journal.current_release() is None:
+    if journal.current_release() is None:
         raise NoRelease
     wrong = durable.launch()
     name = job_id(TURN, now_ms)
     durable.run(TURN, name, now_ms)
-    return next(t for t in house.stores.journal.turns() if t.turn_id == name), wrong
+    return next(t for t in journal.turns() if t.turn_id == name), wrong
 
 
 def _turning(house: House) -> Work:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+from typing import TYPE_CHECKING
 
 import click
 
 from noria.app.cli.context import home_options, opened, show, table, when
+
+if TYPE_CHECKING:
+    from noria.app.wiring.worker import WorkerDesk
 
 
 @click.command()
@@ -23,7 +27,6 @@ def worker(ctx: click.Context, once: bool, ask: bool, home: str | None, as_json:
     interrupted goes on after its last finished step, nothing is done twice.
     """
     from noria.app.wiring import open_worker
-    from noria.errors import NoriaError
 
     with opened(ctx, home) as (place, stores):
         desk = open_worker(place, stores)
@@ -34,19 +37,11 @@ def worker(ctx: click.Context, once: bool, ask: bool, home: str | None, as_json:
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        try:
-            done = desk.work(stop, once=once)
-        except NoriaError:
-            stop.set()
-            raise
+        done = desk.work(stop, once=once)
     show({"jobs": done}, as_json=as_json, text=f"{done} jobs done.")
 
 
-def _show(desk: object, *, as_json: bool) -> None:
-    from noria.app.wiring.worker import WorkerDesk
-
-    if not isinstance(desk, WorkerDesk):
-        raise TypeError(desk)
+def _show(desk: WorkerDesk, *, as_json: bool) -> None:
     status = desk.status()
     rows = [
         (job.job_id, job.status, when(job.began_ms), " ".join(job.steps), job.error)
