@@ -7,7 +7,7 @@ killed goes on where it was.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -83,6 +83,22 @@ def fresh_rows(house: House, judged: Sequence[Judged], candidate: Candidate, now
     return label.corrected(kept, scope_of(house.stores, candidate))
 
 
+def look_for_changes(house: House, now_ms: int) -> Iterator[Receipt]:
+    """Findings, then windows, explanations and alerts; each receipt as soon as its part is done."""
+    encoder = house.topic_encoder()[0]
+    yield monitor.check(house.stores, house.policy.alarm, until_ms=now_ms, encoder=encoder)[1]
+    if house.watch is not None:
+        yield house.watch(now_ms)
+
+
+def watch_challenger(house: House, now_ms: int) -> Iterator[Receipt]:
+    """A challenger that answers beside the live release goes a stage on, back, or waits; nothing without one."""
+    watched = watch(house.stores, house.policy.stages, now_ms)
+    if watched is not None:
+        ids = {"challenger": watched.challenger.challenger_id, "step": watched.step.sentence}
+        yield Receipt("release", {}, ids)
+
+
 @dataclass
 class _Lap:
     """The steps of one turn; each can be run again."""
@@ -104,19 +120,15 @@ class _Lap:
     def check(self) -> dict[str, Plain]:
         """Looks for changes."""
         timer = _Timer(self.house.clock)
-        house, encoder = self.house, self.house.topic_encoder()[0]
-        timer.add(monitor.check(house.stores, house.policy.alarm, until_ms=self.now_ms, encoder=encoder)[1])
-        if house.watch is not None:
-            timer.add(house.watch(self.now_ms))
+        for receipt in look_for_changes(self.house, self.now_ms):
+            timer.add(receipt)
         return timer.told()
 
     def watch(self) -> dict[str, Plain]:
         """A challenger that answers beside the live release goes a stage on, back, or waits."""
-        house, timer = self.house, _Timer(self.house.clock)
-        watched = watch(house.stores, house.policy.stages, self.now_ms)
-        if watched is not None:
-            ids = {"challenger": watched.challenger.challenger_id, "step": watched.step.sentence}
-            timer.add(Receipt("release", {}, ids))
+        timer = _Timer(self.house.clock)
+        for receipt in watch_challenger(self.house, self.now_ms):
+            timer.add(receipt)
         return timer.told()
 
     def plan(self) -> dict[str, Plain]:

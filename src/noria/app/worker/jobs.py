@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 
-from noria import label, monitor
+from noria import label
 from noria.app.worker.durable import Durable, Work
 from noria.errors import NoRelease
 from noria.loop import House, turn
-from noria.loop.turn import Run
+from noria.loop.turn import Run, look_for_changes, watch_challenger
 from noria.records import Receipt, TurnReceipt
-from noria.release.staging import watch
 from noria.stores.journal import Journal
 from noria.stores.journal.codec import Plain, receipt_json
 
 _log = logging.getLogger("noria.worker")
 
-Job = Callable[[House, int], Sequence[Receipt]]
+Job = Callable[[House, int], Iterable[Receipt]]
 """Something that is done in one step, which may be run again."""
 
 
@@ -26,22 +25,8 @@ def _gather(house: House, _now_ms: int) -> list[Receipt]:
     return [label.gather(house.stores, house.desk, house.policy.settling)]
 
 
-def _monitor(house: House, now_ms: int) -> list[Receipt]:
-    encoder = house.topic_encoder()[0]
-    looked = monitor.check(house.stores, house.policy.alarm, until_ms=now_ms, encoder=encoder)[1]
-    return [looked, house.watch(now_ms)] if house.watch is not None else [looked]
-
-
-def _watch(house: House, now_ms: int) -> list[Receipt]:
-    """A challenger goes a stage on, or back."""
-    watched = watch(house.stores, house.policy.stages, now_ms)
-    if watched is None:
-        return []
-    return [Receipt("release", {}, {"challenger": watched.challenger.challenger_id, "step": watched.step.sentence})]
-
-
 TURN = "turn"
-JOBS: Mapping[str, Job] = {"gather": _gather, "monitor": _monitor, "stages": _watch}
+JOBS: Mapping[str, Job] = {"gather": _gather, "monitor": look_for_changes, "stages": watch_challenger}
 """Kind → what it does, beside the turn."""
 
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from noria.label.corrections import corrected
+from noria.label.drawing.tasks import task_on
 from noria.ports.label_desk import LabelDesk
-from noria.records import Example, Judged, LabelTask, Prediction, version_of_scope
+from noria.records import Example, Judged, LabelTask, Prediction
 from noria.stats.design import coins
 
 if TYPE_CHECKING:
@@ -122,25 +123,8 @@ def key_of(tag: str) -> str:
 
 def _task(p: Prediction, tag: str, seed: int, chance: float, scope: Sequence[str], time_ms: int) -> LabelTask:
     name = hashlib.sha256(tag.encode()).hexdigest()[:8]
-    return LabelTask(
-        task_id=f"c-{name}-{p.prediction_id}",
-        prediction_id=p.prediction_id,
-        account=p.query.account,
-        text=p.query.text,
-        predicted_intent=p.answer.intent,
-        decision=p.answer.decision,
-        article_ids=tuple(a.article_id for a in p.answer.articles),
-        release=p.release,
-        query_time_ms=p.query.time_ms,
-        stratum="compare",
-        inclusion_probability=chance,
-        seed=seed,
-        design=f"{_DESIGN} {tag}",
-        scope=tuple(scope),
-        created_ms=time_ms,
-        show_prediction=False,
-        purpose="explore",
-        confidence=p.answer.intent_confidence,
-        scope_score=p.answer.scope_score,
-        scope_version=version_of_scope(scope),
-    )
+    task = task_on(
+        p, f"c-{name}-{p.prediction_id}", stratum="compare", chance=chance,
+        seed=seed, design=f"{_DESIGN} {tag}", scope=scope, time_ms=time_ms,
+    )  # fmt: skip
+    return replace(task, show_prediction=False, purpose="explore")

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from noria.label.drawing.expectation import Expectation, Floats, learn
 from noria.label.drawing.strata import novelty, stratum
+from noria.label.drawing.tasks import task_on
 from noria.ports.label_desk import LabelDesk
-from noria.records import DAY_MS, LabelTask, Prediction, Purpose, Receipt, version_of_scope
+from noria.records import DAY_MS, LabelTask, Prediction, Purpose, Receipt
 from noria.stats.design import (
     chances,
     coins,
@@ -232,27 +233,12 @@ def _task(
 ) -> LabelTask:
     p = waiting.predictions[i]
     several = coins([p.prediction_id], waiting.seed, "several")[0] < policy.several_share
-    return LabelTask(
-        task_id=f"t-{p.prediction_id}",
-        prediction_id=p.prediction_id,
-        account=p.query.account,
-        text=p.query.text,
-        predicted_intent=p.answer.intent,
-        decision=p.answer.decision,
-        article_ids=tuple(a.article_id for a in p.answer.articles),
-        release=p.release,
-        query_time_ms=p.query.time_ms,
-        stratum=stratum(p, waiting.thumb.get(p.prediction_id, 0)),
-        inclusion_probability=chance,
-        seed=waiting.seed,
-        design=design,
-        scope=tuple(waiting.scope),
-        created_ms=waiting.time_ms,
-        show_prediction=not blind,
-        purpose=purpose,
-        annotators=max(1, policy.several) if several else 1,
-        confidence=p.answer.intent_confidence,
-        scope_score=p.answer.scope_score,
-        expected_right=float(waiting.right[i]),
-        scope_version=version_of_scope(waiting.scope),
+    task = task_on(
+        p, f"t-{p.prediction_id}", stratum=stratum(p, waiting.thumb.get(p.prediction_id, 0)), chance=chance,
+        seed=waiting.seed, design=design, scope=waiting.scope, time_ms=waiting.time_ms,
+    )  # fmt: skip
+    annotators = max(1, policy.several) if several else 1
+    expected_right = float(waiting.right[i])
+    return replace(
+        task, show_prediction=not blind, purpose=purpose, annotators=annotators, expected_right=expected_right
     )

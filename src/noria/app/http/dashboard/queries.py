@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
 from noria.app.http.dashboard import exports
@@ -31,11 +31,7 @@ Chosen = Literal["", "answer", "clarify", "handoff"]
 _PAGE, _EXPORT = 50, 5_000
 
 
-@router.get("/queries")
-async def queries(
-    request: Request,
-    house: TheHouse,
-    who: Who,
+def _given(
     account: Name = "",
     intent: Name = "",
     channel: Name = "",
@@ -45,19 +41,32 @@ async def queries(
     words: Name = "",
     since: Day = "",
     until: Day = "",
+) -> dict[str, str]:
+    return {
+        "account": account, "intent": intent, "channel": channel, "language": language, "release": release,
+        "decision": decision, "words": words, "since": since, "until": until,
+    }  # fmt: skip
+
+
+Given = Annotated[dict[str, str], Depends(_given)]
+"""What queries are asked for, by name of the filter; "" = any."""
+
+
+@router.get("/queries")
+async def queries(
+    request: Request,
+    house: TheHouse,
+    who: Who,
+    given: Given,
     before: Annotated[str, Query(max_length=2 * MAX_NAME)] = "",
 ) -> HTMLResponse:
     """The newest queries that fit."""
-    asked = {
-        "account": "" if who.account != ALL_ACCOUNTS else account, "intent": intent, "channel": channel,
-        "language": language, "release": release, "decision": decision, "words": words, "since": since, "until": until,
-    }  # fmt: skip
-    which = _filter(who, account, asked, before)
+    asked = given if who.account == ALL_ACCOUNTS else {**given, "account": ""}
+    which = _filter(who, given, before)
     found = await asyncio.to_thread(house.watching.queries, which, _PAGE)
-    query = urlencode({k: v for k, v in asked.items() if v})
-    more = found.more and urlencode(
-        {**{k: v for k, v in asked.items() if v}, "before": f"{found.more[0]}~{found.more[1]}"}
-    )
+    named = {k: v for k, v in asked.items() if v}
+    query = urlencode(named)
+    more = found.more and urlencode({**named, "before": f"{found.more[0]}~{found.more[1]}"})
     part = request.headers.get("hx-target")
     name = {"queries": "_queries.html", "more": "_more.html"}.get(part or "", "queries.html")
     page = render(
@@ -68,25 +77,9 @@ async def queries(
 
 
 @router.get("/queries.csv")
-async def queries_csv(
-    house: TheHouse,
-    who: Who,
-    account: Name = "",
-    intent: Name = "",
-    channel: Name = "",
-    language: Name = "",
-    release: Name = "",
-    decision: Chosen = "",
-    words: Name = "",
-    since: Day = "",
-    until: Day = "",
-) -> Response:
+async def queries_csv(house: TheHouse, who: Who, given: Given) -> Response:
     """The newest few thousand of them as CSV."""
-    asked = {
-        "intent": intent, "channel": channel, "language": language, "release": release, "decision": decision,
-        "words": words, "since": since, "until": until,
-    }  # fmt: skip
-    which = _filter(who, account, asked, "")
+    which = _filter(who, given, "")
     found = await asyncio.to_thread(house.watching.queries, which, _EXPORT)
     names = ["time_ms", "account", "channel", "language", "text", "decision", "intent", "confidence", "release"]
     rows = ([row[n] for n in names] for row in _shown(house, found.rows))
@@ -115,8 +108,8 @@ async def one(house: TheHouse, who: Who, prediction_id: str) -> HTMLResponse:
     return HTMLResponse(page)
 
 
-def _filter(who: Principal, account: str, asked: dict[str, str], before: str) -> QueryFilter:
-    chosen = account_of(who, account)
+def _filter(who: Principal, asked: dict[str, str], before: str) -> QueryFilter:
+    chosen = account_of(who, asked["account"])
     time_ms, _, last = before.partition("~")
     names = ("intent", "channel", "language", "release", "decision", "words")
     return QueryFilter(
