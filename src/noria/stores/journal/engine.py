@@ -194,6 +194,7 @@ def _sqlite(target: URL) -> Engine:
         connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False},
         pool_size=8,
         max_overflow=56,
+        pool_use_lifo=True,  # a connection remembers pages until another one has written
         json_serializer=dumps,
     )
 
