@@ -1,13 +1,14 @@
 #!/bin/sh
-# Installs what some tests need beside Python: Label Studio, Spark and SeaweedFS in environments of their own, Debian's
-# Chromium, a font to draw text with, and PostgreSQL. Without root or apt it says so and succeeds: the tests that need them are then skipped,
-# with their reason.
+# Installs what some tests need beside Python: Label Studio, Spark, SeaweedFS and PyTorch in folders of their own, Debian's
+# Chromium, a font to draw text with, and PostgreSQL. Without root or apt it says so and succeeds: the tests that need
+# them are then skipped, with their reason.
 set -eu
 cd "$(dirname "$0")/.."
 
 .venv/bin/python -m noria.app.label_studio.environment .real/label-studio
 sh scripts/spark.sh .real/spark
 sh scripts/seaweedfs.sh .real/seaweedfs
+sh scripts/torch.sh .real/torch
 
 packages=""
 browser=""

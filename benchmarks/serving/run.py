@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import json
 import subprocess
 import sys
@@ -50,13 +51,16 @@ def main() -> None:
 
 def ask(folder: Path, encoder: str) -> None:
     """CPU, rate and latencies; the peer in the same run, in turns, so that both meet the same neighbours."""
-    home, texts = make_home(folder, encoder), queries()
+    home, texts, loads_begun = make_home(folder, encoder), queries(), itertools.count()
 
-    def ours(number: int) -> object:
-        return {"account": "acme", "text": texts[number % len(texts)], "session": f"s{time.time_ns()}-{number // 3}"}
+    def ours() -> Callable[[int], object]:
+        load = next(loads_begun)  # of each load its own conversations, of three queries each
+        return lambda number: {
+            "account": "acme", "text": texts[number % len(texts)], "session": f"load{load}-{number // 3}"
+        }  # fmt: skip
 
-    def theirs(number: int) -> object:
-        return {"dataframe_split": {"columns": ["text"], "data": [[texts[number % len(texts)]]]}}
+    def theirs() -> Callable[[int], object]:
+        return lambda number: {"dataframe_split": {"columns": ["text"], "data": [[texts[number % len(texts)]]]}}
 
     with contextlib.ExitStack() as running:
         url, pid = running.enter_context(serving(home))
@@ -66,10 +70,10 @@ def ask(folder: Path, encoder: str) -> None:
             servers["mlflow models serve, nothing logged"] = (f"{peer}/invocations", theirs, peer_pid, PEER_CLIENTS)
         alone, costs, loads = bare(home), defaultdict(list), {}
         for address, body, _, _ in servers.values():
-            run_load(address, body, connections=4, seconds=3)
+            run_load(address, body(), connections=4, seconds=3)
         for _ in range(ROUNDS):
             for name, (address, body, process, connections) in servers.items():
-                loads[name], ms = _measured(address, body, process, connections, SECONDS / ROUNDS)
+                loads[name], ms = _measured(address, body(), process, connections, SECONDS / ROUNDS)
                 costs[name].append(ms)
             costs["the agent alone, in process"].append(alone())
         print("| server | connections | CPU a request, ms: median (least-most) | requests/s | p50, ms | p99, ms "
@@ -81,7 +85,7 @@ def ask(folder: Path, encoder: str) -> None:
         for other in others:
             print(f"\nCPU of Noria / CPU of the peer, by round: {_spread(first / other)}.")
         highest = _sustained(f"{url}/v1/ask", ours)
-        eased = run_load(f"{url}/v1/ask", ours, connections=4 * CLIENTS, seconds=SECONDS, rate=0.8 * highest)
+        eased = run_load(f"{url}/v1/ask", ours(), connections=4 * CLIENTS, seconds=SECONDS, rate=0.8 * highest)
         print(f"\nHighest sustained rate {highest:.0f}/s; at 80 % of it p50 {eased.percentile(50):.1f}, p99 "
               f"{eased.percentile(99):.1f} ms: {eased.percentile(99) / eased.percentile(50):.1f} times.")  # fmt: skip
 
@@ -100,11 +104,11 @@ def bare(home: Path) -> Callable[[], float]:
     return once
 
 
-def _sustained(url: str, body: Callable[[int], object]) -> float:
+def _sustained(url: str, body: Callable[[], Callable[[int], object]]) -> float:
     """The highest rate, in steps of a tenth, that is kept for some seconds without a queue that grows."""
-    rate = run_load(url, body, connections=CLIENTS, seconds=5).rate
+    rate = run_load(url, body(), connections=CLIENTS, seconds=5).rate
     while True:
-        tried = run_load(url, body, connections=4 * CLIENTS, seconds=8, rate=rate)
+        tried = run_load(url, body(), connections=4 * CLIENTS, seconds=8, rate=rate)
         half = len(tried.latencies_ms) // 2
         early, late = (float(np.median(part)) for part in (tried.latencies_ms[:half], tried.latencies_ms[half:]))
         if tried.rate >= 0.97 * rate and late <= max(2 * early, SETTLED_MS):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import os
+import sys
 from functools import cache
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -35,12 +38,19 @@ ROWS = [Example(f"{c}-{i}-{n}", t, c) for c, ts in WORDS.items() for i, t in enu
 TEXTS = [r.text for r in ROWS] + [*ODD, "printer vpn", "my broken pass", "reset printer " * 5_000]
 
 
+TORCH = Path(__file__).resolve().parents[2] / ".real" / "torch"
+"""Where `make real` puts it, beside the environment; its modules come after all others."""
+
+
 @pytest.fixture
-def needs_torch():
+def needs_torch(monkeypatch):
+    if find_spec("torch") is None:
+        monkeypatch.setattr(sys, "path", [*sys.path, str(TORCH)])
+        importlib.invalidate_caches()
     if find_spec("torch") is None:
         if os.environ.get("NORIA_REQUIRE_TORCH"):
             pytest.fail("torch is not installed (NORIA_REQUIRE_TORCH is set)", pytrace=False)
-        pytest.skip("torch is not installed: pip install 'noria[accurate]'")
+        pytest.skip("torch is not installed: make real, or pip install 'noria[accurate]'")
 
 
 @cache

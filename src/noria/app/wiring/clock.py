@@ -30,7 +30,7 @@ class _Noise:
 
     def __init__(self) -> None:
         self._lock, self._left = threading.Lock(), b""
-        os.register_at_fork(after_in_child=self.__init__)  # type: ignore[misc] - a child must not repeat its parent
+        os.register_at_fork(after_in_child=self._forget)  # a child must not repeat its parent
 
     def take(self) -> bytes:
         with self._lock:
@@ -38,6 +38,9 @@ class _Noise:
                 self._left = os.urandom(_RANDOM_BYTES * _AT_ONCE)
             taken, self._left = self._left[:_RANDOM_BYTES], self._left[_RANDOM_BYTES:]
             return taken
+
+    def _forget(self) -> None:
+        self._lock, self._left = threading.Lock(), b""
 
 
 _NOISE = _Noise()

@@ -38,7 +38,7 @@ def mount(app: FastAPI, file: Path | None) -> Callable[[], Awaitable[None]]:
     app.mount(PREFIX, served)
 
     async def end() -> None:
-        for route in served.routes:
+        for route in getattr(served, "routes", ()):
             manager = getattr(getattr(getattr(route, "app", None), "state", None), "session_manager", None)
             if manager is not None:
                 await manager.shutdown()
