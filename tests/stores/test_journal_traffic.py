@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.stores.journal_records import DAY_MS, NOON_MS, event, prediction, same
 
 from noria.errors import NotFound, UsageError
+from noria.stores.journal.traffic import Which
 
 numbers = count()
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30)
@@ -102,6 +103,29 @@ def test_predictions_of_one_account_leave_out_all_others(journal):
     journal.add_predictions([prediction("p1"), prediction("p2", account="other"), prediction("p3", account="")])
     assert [p.prediction_id for p in journal.predictions(0, 2 * NOON_MS, "other")] == ["p2"]
     assert [p.prediction_id for p in journal.predictions(0, 2 * NOON_MS, "")] == ["p3"]
+
+
+def test_what_is_read_of_a_span_can_be_narrowed(journal):
+    refused = {"p2": {"decision": "handoff"}, "p4": {"in_scope": False}}
+    rows = [prediction(f"p{n}", time_ms=NOON_MS + n, **refused.get(f"p{n}", {})) for n in range(1, 6)]
+    journal.add_predictions(rows)
+    journal.add_feedback([event("e1", "p3"), event("e2", "p3", kind="article_opened"), event("e3", "p5")])
+
+    def named(since_ms=NOON_MS, **which):
+        found = journal.predictions(since_ms, NOON_MS + 5, which=Which(**which))
+        assert all(one in rows for one in found)
+        return [one.prediction_id for one in found]
+
+    assert named() == ["p1", "p2", "p3", "p4"]
+    assert named(rejected=True) == ["p2", "p4"]
+    assert named(told=True) == ["p3"]
+    assert named(latest=2) == ["p3", "p4"]
+    assert named(latest=9) == ["p1", "p2", "p3", "p4"]
+    assert named(rejected=True, latest=1) == ["p4"]
+    assert named(since_ms=NOON_MS + 3, rejected=True) == ["p4"]
+    assert journal.watching.count(NOON_MS + 2, NOON_MS + 5) == 3
+    assert journal.watching.count(NOON_MS + 6, NOON_MS + 9) == 0
+    assert journal.watching.predictions_of(["p5", "p1", "p9", "p1"]) == [rows[0], rows[4]]
 
 
 def test_predictions_are_counted_by_utc_day(journal):

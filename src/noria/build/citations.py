@@ -10,6 +10,7 @@ import pyarrow as pa
 from noria.agent.ranking import Citation, citations_of_feedback, citations_of_labels
 from noria.errors import NotFound
 from noria.records import DAY_MS, DataVersion, Judged
+from noria.stores.journal.traffic import Which
 
 if TYPE_CHECKING:
     from noria.stores import Stores
@@ -41,7 +42,7 @@ def keep_citations(stores: Stores, name: str, judged: Sequence[Judged], *, time_
         time_ms: when; nothing later is looked at.
     """
     since_ms = max(0, time_ms - DAYS * DAY_MS)
-    predictions = stores.journal.predictions(since_ms, time_ms)
+    predictions = stores.journal.predictions(since_ms, time_ms, which=Which(told=True))
     used = citations_of_feedback(predictions, stores.journal.feedback(since_ms, time_ms))
     ids = {p.query.query_id: p.prediction_id for p in predictions}
     found = {(ids.get(c.question_id, c.question_id), c.article_id): c for c in used}

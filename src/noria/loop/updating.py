@@ -97,12 +97,11 @@ def triage(house: House, judged: Sequence[Judged]) -> list[Triage]:
 def open_backlog(house: House, judged: Sequence[Judged], *, now_ms: int) -> list[BacklogItem]:
     """Everything that waits for people, best gain for its effort first, and what came of what was accepted."""
     stores, policy = house.stores, house.policy.backlog
-    queries = [p.query.time_ms for p in stores.journal.predictions(now_ms - 14 * DAY_MS, now_ms)]
-    latest = sum(time_ms >= now_ms - 7 * DAY_MS for time_ms in queries)
+    before, latest = (stores.journal.watching.count(now_ms - d * DAY_MS, now_ms - (d - 7) * DAY_MS) for d in (14, 7))
     lately = [j for j in judged if j.task.query_time_ms >= now_ms - 28 * DAY_MS and j.label.relevance == "in_scope"]
     weights = [1 / j.task.inclusion_probability for j in lately]
     right = sum(w for w, j in zip(weights, lately, strict=True) if j.right)
-    week = Week(latest, len(queries) - latest, right / sum(weights) if weights else 0.5)
+    week = Week(latest, before, right / sum(weights) if weights else 0.5)
     items = backlog(known_topics(stores), judged, triage(house, judged), week, now_ms=now_ms, policy=policy)
     releases = stores.journal.releases()
     items += outcomes(stores.journal.get_state(DECIDED) or {}, judged, releases)

@@ -11,6 +11,7 @@ from noria.agent.encoding import Encoder
 from noria.errors import NotFound, UsageError
 from noria.records import DAY_MS, RESERVED_INTENTS, Example, Receipt, Split, Topic, TopicStatus
 from noria.stats.grouping import choose_cut, distances
+from noria.stores.journal.traffic import Which
 from noria.update.discovery import DiscoveryPolicy, discover, topic_from_json, topic_to_json, unserved
 
 if TYPE_CHECKING:
@@ -37,13 +38,17 @@ def find_topics(
         now_ms: the present.
     """
     since_ms = now_ms - policy.topic_days * DAY_MS
-    predictions = stores.journal.predictions(since_ms, now_ms)
-    queries = unserved(predictions, stores.journal.judged(since_ms, now_ms), now_ms=now_ms, policy=policy)
+    judged = stores.journal.judged(since_ms, now_ms)
+    rejected = {p.prediction_id: p for p in stores.journal.predictions(since_ms, now_ms, which=Which(rejected=True))}
+    ours = [j.task.prediction_id for j in judged if j.label.relevance == "new_domain"]
+    labelled = stores.journal.watching.predictions_of([name for name in ours if name not in rejected])
+    queries = unserved([*rejected.values(), *labelled], judged, now_ms=now_ms, policy=policy)
     known, out = known_topics(stores), {q.prediction_id for q in queries}
     sample = _sample(examples)
     vectors = _vectors([*(row.text for row in sample), *(q.text for q in queries)], encoder)
     cut = choose_cut(distances(vectors[: len(sample)]), [row.intent for row in sample])
-    served = [p.query.text for p in predictions if p.prediction_id not in out][-_BACKGROUND:]
+    latest = stores.journal.predictions(since_ms, now_ms, which=Which(latest=_BACKGROUND + len(out)))
+    served = [p.query.text for p in latest if p.prediction_id not in out][-_BACKGROUND:]
     topics = discover(queries, vectors[len(sample) :], known, served, cut=cut, now_ms=now_ms, policy=policy)
     stores.journal.set_state(TOPICS, {"topics": [topic_to_json(t) for t in topics], "looked_ms": now_ms})
     before = {t.topic_id for t in known}

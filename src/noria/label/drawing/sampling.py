@@ -188,7 +188,7 @@ def send(
 def outlook(stores: Stores, policy: SamplingPolicy, *, until_ms: int, time_ms: int) -> tuple[int, float]:
     """How many predictions wait to be drawn from, and about how many tasks a draw now would make of them."""
     state = stores.journal.get_state(_STATE) or {}
-    waiting = len(stores.journal.predictions(int(state.get("until_ms", 0)), until_ms))
+    waiting = stores.journal.watching.count(int(state.get("until_ms", 0)), until_ms)
     tokens, spare = _buckets(state, policy, (time_ms - int(state.get("filled_ms", time_ms))) / DAY_MS)
     if tokens < 1:
         return waiting, 0.0

@@ -25,8 +25,7 @@ from noria.records import (
 )
 from noria.records.sessions import HandOver, OwnFeedback, Session
 from noria.stores.journal import labels, loop, releases, traffic
-from noria.stores.journal.access import AccessDoor, SessionDoor
-from noria.stores.journal.access.leases import LeaseDoor
+from noria.stores.journal.access import AccessDoor, LeaseDoor, SessionDoor
 from noria.stores.journal.access.sessions import put_hand_overs, put_sessions
 from noria.stores.journal.engine import open_engine, reading, translated, writing
 from noria.stores.journal.help_desk import DeskReading, Outbox
@@ -61,9 +60,8 @@ class Journal:
         """Opens, creates or migrates the journal at `sqlite:///PATH` or `postgresql://USER@HOST/NAME`.
 
         Raises:
-            UsageError: the URL names no such database.
+            UsageError: the URL names no such database. OutsideError: the database cannot be reached.
             StateError: the database was made by a newer Noria or belongs to something else.
-            OutsideError: the database cannot be reached.
         """
         return cls(open_engine(url))
 
@@ -111,10 +109,12 @@ class Journal:
         with reading(self._engine) as connection:
             return traffic.get_prediction(connection, prediction_id)
 
-    def predictions(self, since_ms: int, until_ms: int, account: str | None = None) -> list[Prediction]:
+    def predictions(
+        self, since_ms: int, until_ms: int, account: str | None = None, which: traffic.Which = traffic.EVERY
+    ) -> list[Prediction]:
         """Predictions by query time, of one account or all, in order of time, id."""
         with reading(self._engine) as connection:
-            return traffic.list_predictions(connection, since_ms, until_ms, account)
+            return traffic.list_predictions(connection, since_ms, until_ms, account, which)
 
     def feedback(self, since_ms: int, until_ms: int) -> list[Feedback]:
         """Feedback by event time, in order of time, id."""

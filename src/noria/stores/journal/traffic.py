@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Table, func, select
+from sqlalchemy import Connection, Dialect, Table, exists, func, or_, select
 
 from noria.errors import NotFound
 from noria.records import DAY_MS, DECISIONS, FEEDBACK_KINDS, Answer, Feedback, Prediction, Query, Ranked
@@ -30,6 +31,21 @@ from noria.stores.journal.loop import touch
 from noria.stores.journal.schema import FEEDBACK, PREDICTIONS
 
 _EPOCH = date(1970, 1, 1).toordinal()
+
+
+@dataclass(frozen=True, slots=True)
+class Which:
+    """Which of a span's predictions are read: a busy journal holds more than a room needs or memory takes.
+
+    `rejected`: those handed over or out of scope. `told`: those with feedback. `latest`: the last ones, so many.
+    """
+
+    rejected: bool = False
+    told: bool = False
+    latest: int | None = None
+
+
+EVERY = Which()
 
 
 def put_predictions(connection: Connection, predictions: Sequence[Prediction]) -> int:
@@ -94,13 +110,37 @@ def get_prediction(connection: Connection, prediction_id: str) -> Prediction:
     raise _unknown(prediction_id)
 
 
-def list_predictions(connection: Connection, since_ms: int, until_ms: int, account: str | None) -> list[Prediction]:
+def list_predictions(
+    connection: Connection, since_ms: int, until_ms: int, account: str | None, which: Which
+) -> list[Prediction]:
     """Predictions with since_ms <= query time < until_ms, of one account or all, in order of time, id."""
-    at = PREDICTIONS.c.time_ms
-    query = select(PREDICTIONS).where(at >= since_ms, at < until_ms).order_by(at, PREDICTIONS.c.prediction_id)
+    columns = PREDICTIONS.c
+    order = columns.time_ms, columns.prediction_id
+    query = select(PREDICTIONS).where(columns.time_ms >= since_ms, columns.time_ms < until_ms)
     if account is not None:
-        query = query.where(PREDICTIONS.c.account == account)
-    return [prediction_from(row) for row in connection.execute(query).mappings()]
+        query = query.where(columns.account == account)
+    if which.rejected:
+        query = query.where(or_(columns.decision == "handoff", ~columns.in_scope))
+    if which.told:
+        query = query.where(exists().where(FEEDBACK.c.prediction_id == columns.prediction_id))
+    if which.latest is None:
+        return [prediction_from(row) for row in connection.execute(query.order_by(*order)).mappings()]
+    query = query.order_by(*(column.desc() for column in order)).limit(which.latest)
+    return [prediction_from(row) for row in connection.execute(query).mappings()][::-1]
+
+
+def list_predictions_of(connection: Connection, prediction_ids: Sequence[str]) -> list[Prediction]:
+    """Those of `prediction_ids` that are known, in order of time, id."""
+    found = [
+        prediction_from(row) for row in fetch(connection, PREDICTIONS, PREDICTIONS.c.prediction_id, prediction_ids)
+    ]
+    return sorted(found, key=lambda prediction: (prediction.query.time_ms, prediction.prediction_id))
+
+
+def count_predictions(connection: Connection, since_ms: int, until_ms: int) -> int:
+    """How many predictions have since_ms <= query time < until_ms."""
+    at = PREDICTIONS.c.time_ms
+    return connection.execute(select(func.count()).where(at >= since_ms, at < until_ms)).scalar_one()
 
 
 def list_feedback(connection: Connection, since_ms: int, until_ms: int) -> list[Feedback]:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, delete, insert, select, text
 
 from noria.errors import NotFound
+from noria.records import Prediction
 from noria.records.findings import (
     ALERT_STATUSES,
     SEVERITIES,
@@ -22,6 +23,7 @@ from noria.records.findings import (
 from noria.stores.journal.codec import Row, Stored, check_one_of, check_texts, plain, restored
 from noria.stores.journal.engine import fetch, put, reading, replace_row, writing
 from noria.stores.journal.schema import FINDINGS, TOUCHED
+from noria.stores.journal.traffic import count_predictions, list_predictions_of
 from noria.stores.journal.watching.asking import read_only
 from noria.stores.journal.watching.columns import TrafficColumns, facts_of, read_columns, sample_texts, span_of
 from noria.stores.journal.watching.lists import Listed, QueryFilter, list_queries
@@ -40,6 +42,16 @@ class WatchDoor:
         """Predictions by query time, as columns, with what was said of them."""
         with reading(self._engine) as connection:
             return read_columns(connection, since_ms, until_ms)
+
+    def count(self, since_ms: int, until_ms: int) -> int:
+        """How many predictions there are by query time."""
+        with reading(self._engine) as connection:
+            return count_predictions(connection, since_ms, until_ms)
+
+    def predictions_of(self, prediction_ids: Sequence[str]) -> list[Prediction]:
+        """Those of `prediction_ids` that are known, in order of time, id."""
+        with reading(self._engine) as connection:
+            return list_predictions_of(connection, prediction_ids)
 
     def span(self) -> tuple[int, int] | None:
         """The first and the last query time; None without traffic."""
