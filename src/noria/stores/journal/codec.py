@@ -9,6 +9,7 @@ from functools import lru_cache
 from numbers import Integral, Real
 from typing import Any
 
+from pydantic_core import from_json
 from sqlalchemy import RowMapping
 
 from noria.errors import UsageError, nearest
@@ -57,6 +58,21 @@ def restored(value: Any) -> Any:
             return float(value[_NUMBER])
         return {key: restored(item) for key, item in value.items()}
     return [restored(item) for item in value] if isinstance(value, list) else value
+
+
+def loads(text: str | bytes) -> Any:
+    """What JSON says, as `json.loads` in a third of its time."""
+    try:
+        return from_json(text)
+    except ValueError:  # half of a surrogate pair, which only `json` lets through
+        return json.loads(text)
+
+
+def restored_figures(value: dict[str, Any]) -> dict[str, float]:
+    """`restored` of a mapping of numbers; most often all of them are finite."""
+    if dict in map(type, value.values()):
+        return {key: restored(number) for key, number in value.items()}
+    return value
 
 
 def dumps(value: Plain) -> str:

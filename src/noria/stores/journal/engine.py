@@ -33,12 +33,13 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from noria.errors import OutsideError, StateError, UsageError
 from noria.stores.journal import migrations
-from noria.stores.journal.codec import Row, dumps
+from noria.stores.journal.codec import Row, dumps, loads
 
 BUSY_TIMEOUT_MS = 30_000
 LOCK_KEY = 0x6E6F7269  # "nori": the advisory locks of the journal on PostgreSQL
 _MIGRATE, _LEDGER = 1, 2
 _WRITE = "noria_write"
+_JSON: dict[str, Any] = {"json_serializer": dumps, "json_deserializer": loads}
 _CHUNK = 500  # ids in one IN (...): far below the limits of both databases
 
 
@@ -195,7 +196,7 @@ def _sqlite(target: URL) -> Engine:
         pool_size=8,
         max_overflow=56,
         pool_use_lifo=True,  # a connection remembers pages until another one has written
-        json_serializer=dumps,
+        **_JSON,
     )
 
     @event.listens_for(engine, "connect")
@@ -219,9 +220,8 @@ def _postgresql(target: URL) -> Engine:
         import psycopg  # noqa: F401
     except ImportError as error:
         raise UsageError("a journal on PostgreSQL needs its driver: pip install 'noria[postgres]'.") from error
-    engine = create_engine(
-        target, connect_args=connect_args, pool_size=8, max_overflow=24, pool_pre_ping=True, json_serializer=dumps
-    )
+    pool = {"pool_size": 8, "max_overflow": 24, "pool_pre_ping": True}
+    engine = create_engine(target, connect_args=connect_args, **_JSON, **pool)
 
     @event.listens_for(engine, "connect")
     def _on_connect(dbapi: Any, _record: object) -> None:

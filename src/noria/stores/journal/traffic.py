@@ -25,6 +25,7 @@ from noria.stores.journal.codec import (
     number,
     plain,
     restored,
+    restored_figures,
 )
 from noria.stores.journal.engine import check_known, fetch, insert_new, put_telling
 from noria.stores.journal.loop import touch
@@ -255,10 +256,10 @@ def prediction_from(row: Stored) -> Prediction:
             intent_confidence=number(row["intent_confidence"]),
             scope_score=number(row["scope_score"]),
             in_scope=row["in_scope"],
-            articles=tuple(Ranked(article_id, restored(score)) for article_id, score in row["articles"]),
+            articles=tuple([Ranked(article_id, restored(score)) for article_id, score in row["articles"]]),
             choices=tuple(row["choices"]),
-            scores=restored(row["scores"]),
-            thresholds=restored(row["thresholds"]),
+            scores=restored_figures(row["scores"]),
+            thresholds=restored_figures(row["thresholds"]),
         ),
         release=row["release"],
         latency_ms=number(row["latency_ms"]),
