@@ -86,9 +86,9 @@ def evidence(
     own = np.minimum(np.array(stakes), 0.95 / np.maximum(1 - acceptable, 1e-9)[..., None])
     factors = np.stack([1 + own * (acceptable[..., None] - 1 + bad) for bad in (0, 1)], axis=2)
     table = factors.reshape(-1, len(stakes))
-    codes = (np.arange(count)[:, None] * n_strata + strata) * 2 + wrong
+    codes = (np.arange(count, dtype=np.int32)[:, None] * n_strata + strata) * 2 + wrong
     sums, share = np.zeros((count, len(stakes))), np.full(len(stakes), 1 / len(stakes))
-    for code in np.ascontiguousarray(codes.T.astype(np.int32)):
+    for code in np.ascontiguousarray(codes.T):
         # What is in alarm needs not grow any further.
         sums = np.minimum((sums + 1) * table[code], 1e12)
         yield sums @ share

@@ -21,7 +21,7 @@ LOOK_BACK_DAYS = 56
 _CUT = 3.0
 # Level at which a set holds the beginning in 95 %. An alarm falls on a moment at which chance has helped, so that a set
 # taken soon after errs about twice as often.
-_LEVEL, _SOON = 0.95, 0.975
+LEVEL, SOON = 0.95, 0.975
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def place(rows: Rows, later: Rows | None = None, *, provisional: bool = False) -
     edges = bands(rows.confidence, rows.weekend)
     start_ms = int(rows.query_ms.min()) // HOUR_MS * HOUR_MS
     k, n = _cells(rows, edges, start_ms)
-    found = locate(k, n, HOURLY_RAMPS, _SOON if provisional else _LEVEL)
+    found = locate(k, n, HOURLY_RAMPS, SOON if provisional else LEVEL)
     hour = (rows.query_ms - start_ms) // HOUR_MS
     if found is None:
         found = Inception(int(hour[-1]), 0, len(n) - 1, 0, math.nan, math.nan, "either")
