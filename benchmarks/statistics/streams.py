@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -40,7 +42,7 @@ class Streams:
     band: npt.NDArray[np.int8]
     wrong: npt.NDArray[np.bool_]
 
-    @property
+    @cached_property
     def stratum(self) -> npt.NDArray[np.int8]:
         return (self.band + 4 * self.weekend).astype(np.int8)
 
@@ -51,13 +53,14 @@ def simulate(rng: np.random.Generator, streams: int, case: Case) -> Streams:
     hour = np.arange(case.days * a_day) * 24 // a_day
     day = hour // 24
     weekend = day % 7 >= 5
-    band = np.empty((streams, len(hour)), dtype=np.int8)
     hard = day >= (case.days if case.switch is None else case.switch)
-    for where, mix in ((~hard, EVEN), (hard, HARD_FIRST)):
-        band[:, where] = np.searchsorted(np.cumsum(mix)[:3], rng.random((streams, int(where.sum()))), side="right")
     begun = np.clip((hour - 24 * CHANGE_DAY + 1) / max(case.ramp, 1), 0, 1)
     factor = np.where(weekend, WEEKEND, 1.0) * (1 + (case.error / 0.10 - 1) * begun)
-    wrong = rng.random(band.shape) < ERRORS[band] * factor
+    edges = np.where(hard, np.cumsum(HARD_FIRST)[:3, None], np.cumsum(EVEN)[:3, None])
+    band, wrong = np.empty((streams, len(hour)), dtype=np.int8), np.empty((streams, len(hour)), dtype=bool)
+    for s in range(streams):
+        np.sum(rng.random(len(hour)) >= edges, axis=0, out=band[s])
+        wrong[s] = rng.random(len(hour)) < ERRORS[band[s]] * factor
     return Streams(hour, weekend, band, wrong)
 
 
@@ -72,22 +75,40 @@ def references(streams: Streams, strata: npt.NDArray[np.int8], n_strata: int) ->
     return out
 
 
+def evidence(
+    wrong: npt.NDArray[np.bool_],
+    strata: npt.NDArray[np.int8],
+    acceptable: Floats,
+    stakes: Sequence[float] = STAKES,
+) -> Iterator[Floats]:
+    """Mean sum of each stream (S,) after each label."""
+    count, n_strata = acceptable.shape
+    own = np.minimum(np.array(stakes), 0.95 / np.maximum(1 - acceptable, 1e-9)[..., None])
+    factors = np.stack([1 + own * (acceptable[..., None] - 1 + bad) for bad in (0, 1)], axis=2)
+    table = factors.reshape(-1, len(stakes))
+    codes = (np.arange(count, dtype=np.int32)[:, None] * n_strata + strata) * 2 + wrong
+    sums, share = np.zeros((count, len(stakes))), np.full(len(stakes), 1 / len(stakes))
+    for code in np.ascontiguousarray(codes.T):
+        # What is in alarm needs not grow any further.
+        sums = np.minimum((sums + 1) * table[code], 1e12)
+        yield sums @ share
+
+
 def alarms(
-    wrong: npt.NDArray[np.bool_], strata: npt.NDArray[np.int8], acceptable: Floats, levels: tuple[float, ...]
+    wrong: npt.NDArray[np.bool_],
+    strata: npt.NDArray[np.int8],
+    acceptable: Floats,
+    levels: Sequence[float],
+    stakes: Sequence[float] = STAKES,
 ) -> npt.NDArray[np.int64]:
     """First label of each stream (levels, S) at which the mean sum reaches a run length; N where it never does."""
     count, n = wrong.shape
-    stakes = np.minimum(np.array(STAKES), 0.95 / np.maximum(1 - acceptable, 1e-9)[..., None])
-    sums, rows = np.zeros((count, len(STAKES))), np.arange(count)
     first = np.full((len(levels), count), n)
-    for at in range(n):
-        here = strata[:, at]
-        gain = acceptable[rows, here] - 1.0 + wrong[:, at]
-        # What is in alarm needs not grow any further.
-        sums = np.minimum((sums + 1) * (1 + stakes[rows, here] * gain[:, None]), 1e12)
-        mean = sums.mean(axis=1)
+    for at, mean in enumerate(evidence(wrong, strata, acceptable, stakes)):
         for level, limit in enumerate(levels):
             first[level][(mean >= limit) & (first[level] == n)] = at
+        if at % 100 == 0 and (first < n).all():
+            break
     return first
 
 
@@ -105,7 +126,7 @@ def agree(streams: Streams, acceptable: Floats, level: float, found: npt.NDArray
 
 def cells(streams: Streams, s: int, until: int, since_hour: int) -> tuple[Floats, Floats]:
     """Right answers and labels (hours, strata) of a stream, of labels before `until`."""
-    own = (np.arange(len(streams.hour)) < until) & (streams.hour >= since_hour)
+    own = slice(int(np.searchsorted(streams.hour, since_hour)), until)
     hour = streams.hour[own] - since_hour
     size = 8 * (int(hour[-1]) + 1)
     cell = 8 * hour + streams.stratum[s, own]

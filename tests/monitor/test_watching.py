@@ -10,6 +10,8 @@ import pytest
 from tests.monitor.test_monitor import judged, traffic
 
 from noria.monitor.alarm import SHARES, AlarmPolicy, Watched, advance, findings, placed_again
+from noria.monitor.watching.placing import place
+from noria.monitor.watching.series import Rows
 from noria.records import DAY_MS, Judged
 
 DROP = 30
@@ -69,6 +71,19 @@ def test_a_finding_is_placed_again_and_then_stays() -> None:
     assert again.agrees
     after = [r for r in rows if r.label.time_ms <= later + 5 * DAY_MS]
     assert placed_again([again], after, AlarmPolicy(), queries, until_ms=later + 5 * DAY_MS) == []
+
+
+def test_soon_after_an_alarm_the_set_is_a_wider_one() -> None:
+    """Of the same labels: the same beginning, and a set that holds the settled one."""
+    hour, rng = np.arange(40 * 24), np.random.default_rng(6)
+    good = (rng.random(len(hour)) < np.where(hour < DROP * 24, 0.85, 0.65)).astype(float)
+    time_ms = hour * DAY_MS // 24
+    weekend, same = time_ms // DAY_MS % 7 >= 5, np.ones(len(hour))
+    rows = Rows(time_ms, time_ms, good, same, rng.random(len(hour)), weekend, np.zeros(len(hour), dtype=np.int64))
+    settled, soon = place(rows), place(rows, provisional=True)
+    assert soon.inception_ms == settled.inception_ms
+    assert soon.low_ms <= settled.low_ms <= DROP * DAY_MS <= settled.high_ms <= soon.high_ms
+    assert soon.high_ms - soon.low_ms > settled.high_ms - settled.low_ms
 
 
 def test_a_second_fall_during_an_open_finding_is_added_to_it() -> None:

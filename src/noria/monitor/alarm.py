@@ -194,21 +194,23 @@ def _placed(
 ) -> Finding:
     """The finding, placed by the labels known at a time, at most `placed_hours` after the alarm."""
     rows = series.rows
-    placed_ms = min(until_ms, finding.raised_ms + int(policy.placed_hours * HOUR_MS))
+    settled_ms = finding.raised_ms + int(policy.placed_hours * HOUR_MS)
+    placed_ms = min(until_ms, settled_ms)
     open_ms = min(until_ms, finding.raised_ms + int(policy.open_days * DAY_MS))
     recent = (rows.query_ms >= since_ms) & (rows.query_ms >= finding.raised_ms - LOOK_BACK_DAYS * DAY_MS)
     known: Rows = rows.take(recent & (rows.label_ms <= placed_ms))
     if len(known) == 0:
         return finding
-    found = place(known, rows.take(recent & (rows.label_ms <= open_ms)))
+    later: Rows = rows.take(recent & (rows.label_ms <= open_ms))
+    found = place(known, later, provisional=placed_ms < settled_ms)
     times = (found.inception_ms, found.low_ms, found.high_ms)
     asked = [_asked_before(time_ms, queries) for time_ms in times]
     return replace(
         finding, inception_ms=times[0], inception_low_ms=times[1], inception_high_ms=times[2],
         inception_queries=asked[0], inception_low_queries=asked[1], inception_high_queries=asked[2],
         before=found.before, after=found.after, shape=found.shape, ramp_ms=found.ramp_ms, others=found.others,
-        agrees=found.agrees, located_ms=placed_ms, provisional=placed_ms < finding.raised_ms
-        + int(policy.placed_hours * HOUR_MS), sentence=_sentence(series, finding, found),
+        agrees=found.agrees, located_ms=placed_ms, provisional=placed_ms < settled_ms,
+        sentence=_sentence(series, finding, found),
     )  # fmt: skip
 
 

@@ -85,7 +85,7 @@ def begin(
         reference: as in `shape_glr`.
         counts: of windows up to an alarm, as in `shape_glr`, at least one.
         dispersion: as in `shape_glr`.
-        c: width of the set in log-likelihood, as in `locate`.
+        c: width of the set in log-likelihood: -log(1 - sqrt(level)), 3.68 at 95 %.
 
     Example:
         >>> begin([5000, 3000, 2000], [[50, 30, 20]] * 40 + [[35, 30, 35]] * 20)

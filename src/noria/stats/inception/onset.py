@@ -29,7 +29,7 @@ def onset(
         n: queries in each window (T,).
         chance: share of hits that was expected before, above 0; it is fitted, too, from there on.
         ramps: windows over which the rise may come, 0 or 1 for at once.
-        c: width of the likelihood set, as in `locate`.
+        c: width of the likelihood set: -log(1 - sqrt(level)), 3.68 at 95 %, 5.3 at 99 %.
 
     Returns:
         The beginning; `before` and `after` are the fitted shares before and when the rise is complete.

@@ -74,7 +74,7 @@ def changes(
         weights: observations behind each value, e.g. queries behind a rate; one for all or (n,), above 0.
         periods: lengths of rhythms to look for, in observations (24 and 168 for hours).
         penalty: log-likelihood that a change must win, in units of log(n).
-        c: width of the set in log-likelihood, as in `locate`.
+        c: width of the set in log-likelihood: -log(1 - sqrt(level)), 3.68 at 95 %.
 
     Raises:
         UsageError: values or weights are no finite numbers, or weights not above 0.

@@ -45,7 +45,7 @@ def locate_vectors(
         reference: samples of the quiet time, not from `vectors`.
         latest: windows at the end in which the change is complete or nearly so.
         ramps: as in `onset`.
-        c: as in `locate`.
+        c: as in `onset`.
 
     Returns:
         Windows of the change, or None where no share rose.
