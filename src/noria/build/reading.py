@@ -153,6 +153,9 @@ def _csv(file: str, data: bytes, delimiter: str = ",") -> Iterator[RawRow | Brok
             yield bad
         elif header is None:
             header = [name.strip() for name in values]
+            for name in header:
+                if name and header.count(name) > 1:
+                    raise UsageError(f"{file} names the column {name!r} twice; rename or leave out one of them.")
         elif len(values) != len(header):
             message = f"{len(values)} fields where the header has {len(header)}"
             yield BrokenRow(Problem(file, first_line, None, message), delimiter.join(values)[:2000])

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from noria.errors import UsageError
+from noria.stats.inception import series
 from noria.stats.inception.series import changes
 
 
@@ -89,3 +90,41 @@ def test_flat_and_short_series_show_nothing_and_gaps_are_refused():
         changes([1.0, np.nan] * 10)
     with pytest.raises(UsageError):
         changes([1.0] * 20, 0.0)
+
+
+@pytest.mark.parametrize("unit", [1e-300, 1e-14, 1e300])
+def test_the_unit_of_the_figures_does_not_matter(unit):
+    x = np.random.default_rng(0).normal(size=120) + np.where(np.arange(120) < 70, 0, 3)
+    plain, other = changes(x), changes(x * unit)
+    assert [c.index for c in other.found] == [c.index for c in plain.found] == [70]
+    assert other.found[0].after == pytest.approx(plain.found[0].after * unit)
+
+
+def test_a_gap_does_not_shift_the_rhythm():
+    """A wave of 24 hours with five hours missing now and then is a rhythm, and no change."""
+    at = np.cumsum(1 + 5 * np.isin(np.arange(480), [90, 180, 333]))
+    x = 5 * np.sin(2 * np.pi * at / 24) + np.random.default_rng(0).normal(size=480) * 0.3
+    told = changes(x, periods=[24], at=at)
+    assert (told.period, told.found) == (24, ())
+    assert changes(x, periods=[24]).period == 0
+
+
+def test_a_long_series_is_cut_to_the_row(monkeypatch):
+    """First at every so-manieth row, then at each: the same cuts as by the exact search."""
+    x = np.random.default_rng(5).normal(size=3000)
+    x[1013:] += 2
+    x[2221:] -= 3
+    exact = changes(x)
+    monkeypatch.setattr(series, "_PLACES", 300)
+    assert changes(x) == exact
+    assert [c.index for c in exact.found] == pytest.approx([1013, 2221], abs=5)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 4])
+def test_a_spike_is_no_change_however_high(rows):
+    """Fewer rows than a segment has; five rows are a change and the way back."""
+    x = np.random.default_rng(0).normal(size=480)
+    x[200 : 200 + rows] += 30
+    assert changes(x).found == ()
+    x[200:205] = 30
+    assert [c.index for c in changes(x).found] == [200, 205]
