@@ -100,3 +100,40 @@ def test_an_alert_ends_when_the_rate_is_back_and_the_end_is_told(stores):
     assert "is back at" in channel.told[1].subject
     watch(house, now_ms=CHANGE_MS + 31 * DAY_MS)
     assert len(channel.told) == 2
+
+
+def test_a_slice_is_explained_and_ended_by_its_own_labels(stores):
+    """One account of two falls for good: told as that account's, and open while only the other is well."""
+    for number in range(480):
+        time_ms, acme = CHANGE_MS + (number - 240) * 2 * HOUR_MS, number % 4 == 0
+        right = number % 16 == 0 if acme and number >= 240 else number % 10 != 0
+        add(stores, number, time_ms, "vpn", right, account="acme" if acme else "birch")
+    stores.journal.settle(settled)
+    stores.journal.add_findings([replace(FINDING, slice="account=acme", before=0.9, after=0.2)])
+    house = open_house(stores, alert=AlertPolicy(settled_labels=15))
+    watch(house, now_ms=CHANGE_MS + 20 * DAY_MS)
+    told = stores.journal.watching.explanation(FINDING.finding_id)
+    assert (told.n_before, told.n_after) == (57, 60)
+    assert told.sentences[0].startswith("Success on in-scope queries with account acme fell by ")
+    assert told.after < 0.4
+    assert [a.status for a in stores.journal.watching.alerts()] == ["open"]
+
+
+def test_a_drop_that_joins_a_shift_is_told_with_its_own_reasons(stores):
+    for number in range(40):
+        add(stores, number, CHANGE_MS + (number - 20) * 6 * HOUR_MS, "vpn", number < 20)
+    stores.journal.settle(settled)
+    shift = replace(
+        FINDING, finding_id="a", metric="words", stream="text", raised_ms=CHANGE_MS, sentence="Words changed."
+    )
+    channel = Recording("log")
+    house = replace(open_house(stores), channels=(channel,), address="https://va.example.com")
+    stores.journal.add_findings([shift])
+    watch(house, now_ms=NOW_MS)
+    assert channel.told == []
+    stores.journal.add_findings([FINDING])
+    watch(house, now_ms=NOW_MS + HOUR_MS)
+    (told,) = channel.told
+    assert told.subject == "[high] fell"
+    assert told.sentences[1].startswith("Success on in-scope queries fell by 100.0 points")
+    assert told.link == "https://va.example.com/findings/success-1"

@@ -60,11 +60,33 @@ def test_after_it_is_over_the_same_days_are_a_new_alert():
 )
 def test_it_is_over_once_labels_say_that_the_rate_is_back(low, high, n, is_over):
     lately = Estimate((low + high) / 2, low, high, n, n)
-    told = over(alert("a"), finding("a", 10), lately, POLICY, now_ms=NOW)
+    told = over(alert("a"), [(finding("a", 10), lately)], POLICY, now_ms=NOW)
     assert (told is not None) == is_over
     if told:
         assert told.status == "resolved"
         assert "Success is back at 88.0 %" in told.resolution
+
+
+def test_it_is_over_only_once_all_its_falls_are():
+    """One slice that is back does not end the alert of another one, nor does what no label tells."""
+    back, low = Estimate(0.9, 0.84, 0.92, 100, 100.0), Estimate(0.8, 0.7, 0.85, 100, 100.0)
+    all_traffic, account = finding("a", 10), replace(finding("b", 10), slice="account=acme")
+    assert over(alert("a"), [(all_traffic, back), (account, low)], POLICY, now_ms=NOW) is None
+    assert over(alert("a"), [], POLICY, now_ms=NOW) is None
+    told = over(alert("a"), [(all_traffic, back), (account, back)], POLICY, now_ms=NOW)
+    assert "Success with account acme is back at 90.0 %" in told.resolution
+
+
+def test_an_alert_speaks_for_its_worst_finding_as_that_is_placed_by_now():
+    """A shift without labels that turns out to be a drop is told as the drop; a finding placed again is told anew."""
+    shift, drop = finding("a", 10, metric="confidence"), finding("b", 11)
+    (first,) = gather([shift], [], now_ms=NOW)
+    (joined,) = gather([shift, drop], [first], now_ms=NOW)
+    assert (first.severity, first.sentence) == ("info", "confidence fell.")
+    assert (joined.alert_id, joined.severity, joined.sentence) == ("a", "high", "success fell.")
+    again = replace(drop, after=0.88, sentence="success fell a little.")
+    (moved,) = gather([shift, again], [joined], now_ms=NOW + 1)
+    assert (moved.severity, moved.sentence, moved.updated_ms) == ("high", "success fell a little.", NOW + 1)
 
 
 def test_a_channel_is_told_once_then_of_worse_then_of_the_end():

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from noria.errors import OutsideError
 from noria.monitor.alerting import due as to_tell
-from noria.monitor.alerting import gather, noted, notice, over
-from noria.monitor.explain import Around, explain
+from noria.monitor.alerting import gather, noted, notice, over, severity_of, worst
+from noria.monitor.explain import Around, counts, explain, outcome
 from noria.monitor.windows.keeping import Embed, update_windows
-from noria.monitor.windows.reading import by_slice
-from noria.records import DAY_MS, HOUR_MS, Finding, Receipt
+from noria.records import DAY_MS, HOUR_MS, Finding, Judged, Receipt
 from noria.records.findings import Happening
-from noria.stats import Estimate
+from noria.stats import Estimate, hajek
 from noria.update.topics import known_topics
 
 if TYPE_CHECKING:
@@ -56,13 +55,16 @@ def _tell(house: House, now_ms: int) -> tuple[int, tuple[str, ...]]:
     watching, policy = house.stores.journal.watching, house.policy.alert
     findings = house.stores.journal.findings()
     watching.keep_alerts(gather(findings, watching.alerts(), now_ms=now_ms))
-    _resolve(house, {f.finding_id: f for f in findings}, now_ms)
+    by_id = {f.finding_id: f for f in findings}
+    _resolve(house, by_id, now_ms)
     explanations = watching.explanations()
     told, warnings = 0, []
     for channel in house.channels:
         for alert in to_tell(channel.name, watching.alerts(), policy, now_ms=now_ms):
+            found = worst(alert, by_id)
+            why = explanations.get(found.finding_id) if found else None
             try:
-                channel.tell(notice(alert, explanations.get(alert.alert_id), house.address, now_ms=now_ms))
+                channel.tell(notice(alert, why, house.address, now_ms=now_ms))
             except OutsideError as error:
                 warnings.append(f"the channel {channel.name} took no alert; the next turn tries again: {error}")
                 break
@@ -73,25 +75,30 @@ def _tell(house: House, now_ms: int) -> tuple[int, tuple[str, ...]]:
 
 
 def _resolve(house: House, findings: Mapping[str, Finding], now_ms: int) -> None:
-    """Ends the alerts of which the labels of the last week say that the rate is back."""
+    """Ends the alerts of which the labels of the last week say that the rates are back."""
     watching = house.stores.journal.watching
-    waiting = [a for a in watching.alerts() if a.status != "resolved" and a.alert_id in findings]
+    waiting = [a for a in watching.alerts() if a.status != "resolved"]
     span = watching.span() if waiting else None
     if span is None:
         return
     end = min(now_ms, span[1] + HOUR_MS)
-    lately = by_slice(house.stores, since_ms=end - 7 * DAY_MS, until_ms=end)
+    judged = house.stores.journal.judged(end - 7 * DAY_MS, end)
     for alert in waiting:
-        finding = findings[alert.alert_id]
-        if not lately or finding.metric not in lately[0].metrics or finding.raised_ms > end - 7 * DAY_MS:
+        falls = [f for name in alert.finding_ids if (f := findings.get(name)) and severity_of(f) != "info"]
+        if any(f.raised_ms > end - 7 * DAY_MS for f in falls):
             continue
-        rate = lately[0].metrics[finding.metric]
-        if finding.metric == "new_domain":
-            # a finding tells of the share inside the scope
-            rate = Estimate(1 - rate.value, 1 - rate.high, 1 - rate.low, rate.n, rate.n_effective)
-        done = over(alert, finding, rate, house.policy.alert, now_ms=now_ms)
+        done = over(alert, [(f, _rate(judged, f)) for f in falls], house.policy.alert, now_ms=now_ms)
         if done is not None:
             watching.keep_alerts([done])
+
+
+def _rate(judged: Sequence[Judged], finding: Finding) -> Estimate:
+    """What some labels say of a finding's metric in its slice."""
+    good = outcome(finding.metric)
+    said = [
+        (good(j) is True, j.task.inclusion_probability) for j in judged if counts(j, finding) and good(j) is not None
+    ]
+    return hajek([float(yes) for yes, _ in said], [chance for _, chance in said])
 
 
 def around_now(stores: Stores) -> Around:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from noria.monitor.explain import of_slice
 from noria.records import HOUR_MS, Finding
 from noria.records.findings import SEVERITIES, Alert, Explanation, Notice, Severity
 from noria.stats import Estimate
@@ -45,44 +46,59 @@ def gather(findings: Sequence[Finding], alerts: Sequence[Alert], *, now_ms: int)
         now_ms: the present.
     """
     by_id = {f.finding_id: f for f in findings}
-    kept = {a.alert_id: a for a in alerts}
+    told = {a.alert_id: a for a in alerts}
+    kept = dict(told)
     held = {f for a in alerts for f in a.finding_ids}
-    changed: dict[str, Alert] = {}
     for finding in (f for f in findings if f.finding_id not in held):
         one = next((a for a in kept.values() if a.status != "resolved" and _same(finding, a, by_id)), None)
-        severity = severity_of(finding)
+        name, words = finding.finding_id, finding.sentence
         if one is None:
-            made = Alert(
-                finding.finding_id, severity, "open", (finding.finding_id,), finding.sentence, finding.raised_ms, now_ms
-            )
+            made = Alert(name, severity_of(finding), "open", (name,), words, finding.raised_ms, now_ms)
         else:
-            worse = max(one.severity, severity, key=SEVERITIES.index)
-            made = replace(
-                one, severity=worse, finding_ids=(*one.finding_ids, finding.finding_id), updated_ms=now_ms,
-            )  # fmt: skip
-        kept[made.alert_id] = changed[made.alert_id] = made
-    return list(changed.values())
+            made = replace(one, finding_ids=(*one.finding_ids, name))
+        kept[made.alert_id] = made
+    stand = [a if a.status == "resolved" else _as_it_stands(a, by_id) for a in kept.values()]
+    return [replace(a, updated_ms=now_ms) for a in stand if a != told.get(a.alert_id)]
 
 
-def over(alert: Alert, finding: Finding, lately: Estimate, policy: AlertPolicy, *, now_ms: int) -> Alert | None:
-    """The alert resolved, where the last week's labels say that the rate is back; else None.
+def _as_it_stands(alert: Alert, by_id: Mapping[str, Finding]) -> Alert:
+    """The alert in the words of its worst finding, as that is placed by now; never less severe than it was."""
+    found = worst(alert, by_id)
+    if found is None:
+        return alert
+    severity = max(alert.severity, severity_of(found), key=SEVERITIES.index)
+    return replace(alert, severity=severity, sentence=found.sentence)
+
+
+def worst(alert: Alert, by_id: Mapping[str, Finding]) -> Finding | None:
+    """The most severe finding of an alert, the first of those as severe; None where none is known."""
+    own = (by_id[f] for f in alert.finding_ids if f in by_id)
+    return max(own, key=lambda f: SEVERITIES.index(severity_of(f)), default=None)
+
+
+def over(alert: Alert, lately: Sequence[tuple[Finding, Estimate]], policy: AlertPolicy, *, now_ms: int) -> Alert | None:
+    """The alert resolved, where the last week's labels say of each of its falls that the rate is back; else None.
 
     Back: surely above the level since the change, and not surely below the one before it.
 
     Args:
         alert: open or acknowledged.
-        finding: its first.
-        lately: the metric over the last seven days.
+        lately: its findings on labels, each with its rate over the last seven days in its own slice.
         policy: how many labels it takes.
         now_ms: the present.
     """
-    if lately.n < policy.settled_labels or not (lately.low > finding.after and lately.high >= finding.before):
+    back = [
+        rate.n >= policy.settled_labels and rate.low > finding.after and rate.high >= finding.before
+        for finding, rate in lately
+    ]
+    if not back or not all(back):
         return None
     why = (
-        f"{finding.metric.replace('_', ' ').capitalize()} is back at {100 * lately.value:.1f} % "
-        f"({100 * lately.low:.1f} to {100 * lately.high:.1f}, {lately.n} labels of the last seven days)."
+        f"{finding.metric.replace('_', ' ').capitalize()}{of_slice(finding)} is back at {100 * rate.value:.1f} % "
+        f"({100 * rate.low:.1f} to {100 * rate.high:.1f}, {rate.n} labels of the last seven days)."
+        for finding, rate in lately
     )
-    return replace(alert, status="resolved", resolved_ms=now_ms, resolution=why, updated_ms=now_ms)
+    return replace(alert, status="resolved", resolved_ms=now_ms, resolution=" ".join(why), updated_ms=now_ms)
 
 
 def due(channel: str, alerts: Sequence[Alert], policy: AlertPolicy, *, now_ms: int) -> list[Alert]:
@@ -119,12 +135,13 @@ def noted(alert: Alert, channel: str, *, now_ms: int) -> Alert:
 
 
 def notice(alert: Alert, explanation: Explanation | None, address: str, *, now_ms: int) -> Notice:
-    """An alert in words: its sentence or why it is over, why it came about, and where to look."""
+    """An alert in words: its sentence or why it is over, why its worst finding came about, and where to look."""
     state = "over" if alert.status == "resolved" else alert.severity
     lines: tuple[str, ...] = (alert.resolution,) if alert.status == "resolved" else (alert.sentence,)
     if explanation is not None and alert.status != "resolved":
         lines += explanation.sentences
-    link = f"{address.rstrip('/')}/findings/{alert.alert_id}" if address else ""
+    about = explanation.finding_id if explanation else alert.alert_id
+    link = f"{address.rstrip('/')}/findings/{about}" if address else ""
     return Notice(alert, f"[{state}] {lines[0]}", lines, link, now_ms)
 
 

@@ -73,8 +73,8 @@ def explain(stores: Stores, finding: Finding, around: Around, policy: ExplainPol
     low, since = finding.inception_low_ms, finding.inception_ms
     until = min(now_ms, since + span_ms)
     metric = finding.metric.split(":")[0].split("@")[0]
-    good = _outcome(metric)
-    sides = [[j for j in stores.journal.judged(*part) if j.task.purpose == "estimate" and good(j) is not None]
+    good = outcome(metric)
+    sides = [[j for j in stores.journal.judged(*part) if counts(j, finding) and good(j) is not None]
              for part in ((low - span_ms, low), (since, until))]  # fmt: skip
     facts = stores.journal.watching.facts([j.task.prediction_id for side in sides for j in side])
     splits = {}
@@ -84,7 +84,9 @@ def explain(stores: Stores, finding: Finding, around: Around, policy: ExplainPol
         if len({*old, *new}) > 1 and (split := split_change(old, new)) is not None:
             splits[name] = split
     least = _least(splits, policy.explain_level)
-    texts = [stores.journal.watching.texts(*part) for part in ((low - span_ms, low), (since, until))]
+    texts = [[j.task.text for j in side] for side in sides]
+    if not finding.slice:  # of a slice only labels tell who is in it
+        texts = [stores.journal.watching.texts(*part) for part in ((low - span_ms, low), (since, until))]
     words = key_phrases(texts[1], texts[0], most=5, least=_CLEAR) if all(texts) else ()
     near = _near(finding, around.happenings, policy)
     whole = split_change(*({"": s} for s in (_total(side, good) for side in sides)))
@@ -105,7 +107,19 @@ def explain(stores: Stores, finding: Finding, around: Around, policy: ExplainPol
     )
 
 
-def _outcome(metric: str) -> Callable[[Judged], bool | None]:
+def counts(judged: Judged, finding: Finding) -> bool:
+    """Whether a label is evidence, and of the slice that a finding is about."""
+    kind, _, value = finding.slice.partition("=")
+    own = {"": "", "account": judged.task.account, "intent": judged.label.intent}[kind]
+    return judged.task.purpose == "estimate" and own == value
+
+
+def of_slice(finding: Finding) -> str:
+    """The slice of a finding as words that follow a metric; "" for all traffic."""
+    return f" with {finding.slice.replace('=', ' ', 1)}" if finding.slice else ""
+
+
+def outcome(metric: str) -> Callable[[Judged], bool | None]:
     """Whether a label speaks for the metric, against it, or does not count; "good" is what the agent should be."""
 
     def of(j: Judged) -> bool | None:
@@ -207,7 +221,7 @@ def _sentences(
     if whole is not None and metric in _WORDS:
         points = 100 * (whole.after - whole.before)
         said.append(
-            f"{_WORDS[metric]} {'fell' if points < 0 else 'rose'} by {abs(points):.1f} points: from "
+            f"{_WORDS[metric]}{of_slice(finding)} {'fell' if points < 0 else 'rose'} by {abs(points):.1f} points: from "
             f"{_percent(whole.before)} before {day_of(finding.inception_low_ms)} ({len(sides[0])} labels) to "
             f"{_percent(whole.after)} since {day_of(finding.inception_ms)} ({len(sides[1])} labels)."
         )
