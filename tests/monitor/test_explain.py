@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 from tests.house import open_stores
@@ -24,10 +25,10 @@ def add(stores, number, time_ms, intent, right, *, text="it does not work", acco
     name = f"p{number:05d}"
     predicted = intent if right else "other"
     query = Query(f"q{number}", account, "", text, time_ms, "chat" if number % 3 else "mail", "en")
-    answer = Answer("answer", predicted, 0.9, 1.0, in_scope=True)
-    stores.journal.add_predictions([Prediction(name, query, answer, "r1" if time_ms < CHANGE_MS else "r2", 1.0)])
+    answer, release = Answer("answer", predicted, 0.9, 1.0, in_scope=True), "r1" if time_ms < CHANGE_MS else "r2"
+    stores.journal.add_predictions([Prediction(name, query, answer, release, 1.0)])
     stores.journal.add_tasks([
-        LabelTask(f"t-{name}", name, account, text, predicted, "answer", ("kb",), "r1", time_ms, "s", chance, 1, "d",
+        LabelTask(f"t-{name}", name, account, text, predicted, "answer", ("kb",), release, time_ms, "s", chance, 1, "d",
                   ("vpn", "printer", "other"), 0),
     ])  # fmt: skip
     stores.journal.add_labels([Label(f"l-{name}", f"t-{name}", name, "a", "in_scope", intent, (), None, time_ms)])
@@ -68,8 +69,38 @@ def test_the_broken_intent_the_words_and_the_release_are_named_with_numbers(stor
     assert f"({told.n_after} labels)" in text
     assert "Intent vpn: from" in text
     assert "“passkey" in text or "passkey" in " ".join(told.words)
-    assert "Release r2 went live on 24 Jan 19:00, 5 hours before the likely beginning." in text
+    assert (
+        "Release r2 went live on 24 Jan 19:00, 5 hours before the likely beginning, within the span in which it began."
+        in text
+    )
     assert "it@1" not in text
+
+
+def test_what_happened_outside_the_span_is_not_said_to_be_in_it(stores):
+    late = Happening(CHANGE_MS + 36 * HOUR_MS, "release", "r3", "Release r3 went live")
+    told = explain(stores, FINDING, Around([late]), ExplainPolicy(), now_ms=NOW_MS)
+    assert "Release r3 went live on 26 Jan 12:00, 36 hours after the likely beginning." in told.sentences
+
+
+def test_what_a_new_release_does_worse_is_not_told_as_other_things_asked(tmp_path):
+    """All falls two days before a release: the old one's fall tells most, and the rest is the new one's share."""
+    made, rnd, fall_ms = open_stores(tmp_path), random.Random(2), CHANGE_MS - 2 * DAY_MS
+    for number in range(300):
+        time_ms = START_MS + number * 2 * HOUR_MS + 5 * DAY_MS
+        add(
+            made,
+            3 * number,
+            time_ms,
+            rnd.choice(["vpn", "printer"]),
+            rnd.random() < (0.9 if time_ms < fall_ms else 0.3),
+        )
+    made.journal.settle(settled)
+    finding = replace(FINDING, inception_ms=fall_ms, inception_low_ms=fall_ms, inception_high_ms=fall_ms)
+    told = explain(made, finding, Around(), ExplainPolicy(), now_ms=NOW_MS)
+    made.close()
+    (by,) = [s for s in told.sentences if s.startswith("By ")]
+    assert by.startswith("By release, ")
+    assert by.endswith(" from other releases answering.")
 
 
 def test_every_dimension_adds_up_to_the_change(stores):

@@ -32,6 +32,7 @@ _WORDS = {
     "new_domain": "The share of requests inside the scope",
     "irrelevant": "The share of queries that are a support request",
 }
+_MIX = {"release": "other releases answering", "article": "other articles shown"}
 _CLEAR = 4.0
 """z score of a word that is said more: of some thousand words hardly one gets there by chance."""
 _NEAR = 5
@@ -228,7 +229,7 @@ def _sentences(
         said += _told(splits, least)
     if words:
         said.append(f"Said more than before: {', '.join(f'“{w}”' for w in words)}.")
-    said += [_happened(h, finding.inception_ms) for h in near]
+    said += [_happened(h, finding) for h in near]
     return said
 
 
@@ -242,7 +243,8 @@ def _told(splits: Mapping[str, Split], least: float) -> list[str]:
     split = splits[name]
     how = "worse" if split.within < 0 else "better"
     said = [
-        f"By {name}, {_points(split.within)} from things going {how} and {_points(split.mix)} from other things asked."
+        f"By {name}, {_points(split.within)} from things going {how} and {_points(split.mix)} from "
+        f"{_MIX.get(name, 'other things asked')}."
     ]
     said += [_slice(dimension, value, p) for dimension, value, p in clear[:4]]
     if not clear:
@@ -269,11 +271,13 @@ def _slice(dimension: str, value: str, p: SlicePart) -> str:
     )
 
 
-def _happened(h: Happening, inception_ms: int) -> str:
-    away = h.time_ms - inception_ms
+def _happened(h: Happening, finding: Finding) -> str:
+    away = h.time_ms - finding.inception_ms
     hours = abs(away) / HOUR_MS
     far = f"{hours:.0f} hours" if hours < 48 else f"{hours / 24:.0f} days"
     when = "when it began" if hours < 1 else f"{far} {'after' if away > 0 else 'before'} the likely beginning"
+    if hours >= 1 and finding.inception_low_ms <= h.time_ms <= finding.inception_high_ms:
+        when += ", within the span in which it began"
     at = dt.datetime.fromtimestamp(h.time_ms / 1000, dt.UTC)
     return f"{h.sentence.rstrip('.')} on {at.day} {at:%b %H:%M}, {when}."
 
