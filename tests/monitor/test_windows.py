@@ -265,3 +265,16 @@ def test_words_that_the_training_examples_lack_are_counted(stores):
     assert told.unseen == pytest.approx((0 + 1 + 0.5) / 3)
     assert told.bins["unseen"].tolist() == [1, 0, 0, 1, 1]
     assert told.length == pytest.approx(np.mean([len(t) for t in texts[:3]]))
+
+
+def test_another_encoder_begins_the_sums_of_vectors_anew(stores):
+    """Vectors of two lengths do not add up: a window that holds both keeps those of the later one."""
+    stores.journal.add_predictions(traffic(40, 1))
+    update_windows(stores, POLICY, time_ms=1, embed=embed)
+    later = replace(prediction(99, START_MS + DAY_MS - HOUR_MS, random.Random(1)), prediction_id="late")
+    stores.journal.add_predictions([later])
+    update_windows(stores, POLICY, time_ms=2, embed=lambda texts: np.ones((len(texts), 5)))
+    held = stores.lake.read_table(KIND, table_of(24, START_MS))[1].to_pylist()
+    (day,) = [row for row in held if row["level"] == 24 and row["embedded"]]
+    assert day["embedding"] == [float(day["embedded"])] * 5
+    assert day["predictions"] == 41

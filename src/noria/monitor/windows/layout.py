@@ -145,5 +145,7 @@ def group(keys: Keys, figures: Mapping[str, Floats], vectors: Mapping[int, tuple
     for row in sorted(vectors):
         to, (count, vector) = int(inverse[row]), vectors[row]
         before = together.get(to, (0, np.zeros_like(vector)))
-        together[to] = (before[0] + count, before[1] + vector)
+        # of another encoder: the sum begins anew, for rows come in order of time
+        known = before if before[1].shape == vector.shape else (0, np.zeros_like(vector))
+        together[to] = (known[0] + count, known[1] + vector)
     return Windows(keys.where(first), summed, together)
