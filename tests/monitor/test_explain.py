@@ -156,3 +156,21 @@ def test_many_values_are_shown_as_the_largest_and_the_rest_in_one(tmp_path):
     assert by_intent.parts[-1].value == "8 others"
     assert sum(p.mix + p.within for p in by_intent.parts) == pytest.approx(told.after - told.before, abs=1e-9)
     stores.close()
+
+
+def test_only_what_moved_with_the_change_is_told_and_no_metric_explains_itself(tmp_path):
+    """One account falls by far, and nothing is said of the other. In-scope intents are no reasons for new domains."""
+    made, rnd = open_stores(tmp_path), random.Random(3)
+    for number in range(800):
+        time_ms = START_MS + number * HOUR_MS * 720 // 800
+        account = rnd.choice(["acme", "birch"])
+        broken = account == "acme" and time_ms >= CHANGE_MS
+        add(made, number, time_ms, "vpn", rnd.random() < (0.3 if broken else 0.9), account=account)
+    made.journal.settle(settled)
+    told = explain(made, FINDING, Around(), ExplainPolicy(), now_ms=NOW_MS)
+    share = explain(made, replace(FINDING, metric="new_domain"), Around(), ExplainPolicy(), now_ms=NOW_MS)
+    made.close()
+    assert any(s.startswith("Account acme: ") for s in told.sentences)
+    assert not any(s.startswith("Account birch: ") for s in told.sentences)
+    assert "account" in {d.name for d in share.dimensions}
+    assert "intent" not in {d.name for d in share.dimensions}

@@ -80,6 +80,8 @@ def explain(stores: Stores, finding: Finding, around: Around, policy: ExplainPol
     facts = stores.journal.watching.facts([j.task.prediction_id for side in sides for j in side])
     splits = {}
     for name in DIMENSIONS:
+        if name == "intent" and metric in ("new_domain", "irrelevant"):
+            continue  # a label names an intent only where a query is in scope: the metric itself
         value = _value_of(name, facts, around)
         old, new = (_sums(side, value, good) for side in sides)
         if len({*old, *new}) > 1 and (split := split_change(old, new)) is not None:
@@ -234,18 +236,18 @@ def _sentences(
 
 
 def _told(splits: Mapping[str, Split], least: float) -> list[str]:
-    """The dimension that tells most, and every slice that moved otherwise than the rest."""
+    """The dimension that tells most, and every slice that moved otherwise than the rest, the way of the whole."""
     if not splits:
         return []
     every = [(name, value, p) for name, split in splits.items() for value, p in split.parts.items()]
-    clear = sorted((t for t in every if abs(t[2].apart) >= least), key=lambda t: (-abs(t[2].apart), t[0], t[1]))
+    # what stayed as it was is apart from the rest, too, and no reason
+    moved = [t for t in every if t[2].within * (splits[t[0]].after - splits[t[0]].before) > 0]
+    clear = sorted((t for t in moved if abs(t[2].apart) >= least), key=lambda t: (-abs(t[2].apart), t[0], t[1]))
     name = clear[0][0] if clear else max(splits, key=lambda n: _spread(splits[n]))
     split = splits[name]
     how = "worse" if split.within < 0 else "better"
-    said = [
-        f"By {name}, {_points(split.within)} from things going {how} and {_points(split.mix)} from "
-        f"{_MIX.get(name, 'other things asked')}."
-    ]
+    other = _MIX.get(name, "other things asked")
+    said = [f"By {name}, {_points(split.within)} from things going {how} and {_points(split.mix)} from {other}."]
     said += [_slice(dimension, value, p) for dimension, value, p in clear[:4]]
     if not clear:
         said.append("No single slice stands out from chance; more labels since the change would tell.")
