@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.house import open_stores
 
+from noria.monitor import AlarmPolicy, check
 from noria.monitor.watching.unlabelled import Mixes, watch
 from noria.records import DAY_MS, Answer, Finding, Prediction, Query
 
@@ -80,3 +83,18 @@ def test_hours_that_are_not_over_are_left_for_later() -> None:
     assert mixes.seen_ms == START + 3 * DAY_MS
     assert mixes.mixes["decisions"].width == 0
     assert sum(w.moments[0] for w in mixes.mixes["decisions"].windows) == len(rows)
+
+
+def test_a_first_look_at_weeks_of_history_finds_what_daily_turns_find(tmp_path: Path) -> None:
+    """The reference is the first days, not all that is there, and no more than a day is held at once."""
+    rows, end_ms = traffic(1, 32, "decisions"), START + 32 * DAY_MS
+    told = []
+    for name, days in (("daily", range(1, 33)), ("late", [32])):
+        stores = open_stores(tmp_path / name)
+        stores.journal.add_predictions(rows)
+        found = [f for day in days for f in check(stores, AlarmPolicy(), until_ms=START + day * DAY_MS)[0]]
+        assert stores.journal.get_state("monitor.alarm")["mixes"]["seen_ms"] == end_ms
+        stores.close()
+        told.append(found)
+    assert told[0] == told[1]
+    assert [f.metric for f in told[0]] == ["decisions"]

@@ -45,9 +45,7 @@ def check(
     releases_ms = [r.since_ms for r in journal.releases()]
     raised, watched = advance(judged, releases_ms, policy, watched, queries, known)
     hours_ms = until_ms // HOUR_MS * HOUR_MS
-    streams = {name: policy.per_year(name) for name in ("confidence", "decisions", "text")}
-    predictions = journal.predictions(mixes.seen_ms, hours_ms)
-    looked, mixes = watch(predictions, mixes, streams, days=policy.baseline_days, until_ms=hours_ms)
+    looked, mixes, n_predictions = _unlabelled(stores, policy, mixes, hours_ms)
     if encoder is not None:
         looked += look(
             stores, encoder, per_year=policy.per_year("embeddings"), days=policy.baseline_days, until_ms=until_ms
@@ -62,8 +60,22 @@ def check(
     kept = {"policy": asdict(policy), "watched": watched.to_json(), "mixes": mixes.to_json()}
     journal.set_state(_STATE, kept)
     counts = {
-        "labels": len(judged), "predictions": len(predictions), "new_findings": len(fresh),
+        "labels": len(judged), "predictions": n_predictions, "new_findings": len(fresh),
         "findings": len(known) + len(fresh), "placed_again": len(placed),
         "false_alarms_a_year": policy.false_alarms_a_year,
     }  # fmt: skip
     return fresh, Receipt("monitor", counts)
+
+
+def _unlabelled(stores: Stores, policy: AlarmPolicy, mixes: Mixes, until_ms: int) -> tuple[list[Finding], Mixes, int]:
+    """Takes predictions a day at a time: history is held against its first days, as turns would have done it."""
+    streams = {name: policy.per_year(name) for name in ("confidence", "decisions", "text")}
+    found, taken = list[Finding](), 0
+    since_ms = max(mixes.seen_ms, until_ms - _HISTORY_MS)
+    while since_ms < until_ms:
+        end_ms = min(since_ms + DAY_MS, until_ms)
+        predictions = stores.journal.predictions(since_ms, end_ms)
+        raised, mixes = watch(predictions, mixes, streams, days=policy.baseline_days, until_ms=end_ms)
+        found += raised
+        taken, since_ms = taken + len(predictions), end_ms
+    return found, mixes, taken
