@@ -55,6 +55,25 @@ def test_a_slip_in_the_settings_is_named(tmp_path: Path, text: str, words: str) 
         open_home(tmp_path / "desk")
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[monitor]\nfalse_alarms_a_year = 0\n", r"false_alarms_a_year = 0.0 makes no sense"),
+        ("[monitor]\nbaseline_days = -1\n", r"baseline_days = -1"),
+        ("[monitor]\nexplain_level = 95.0\n", r"explain_level"),
+        ("[monitor]\nexplain_days = 0\n", r"explain_days"),
+        ('[alerts]\nsmtp = "mail:smtp"\nmail_from = "a@b"\nmail_to = "a@b"\n', r"host:port"),
+        ('[alerts]\nleast_severity = "loud"\n', r"Did you mean 'low'"),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_named(tmp_path: Path, text: str, words: str) -> None:
+    """Before anything is done with it, not by an alarm that never comes or a traceback in the night."""
+    create_home(tmp_path / "desk")
+    (tmp_path / "desk" / "noria.toml").write_text(text)
+    with pytest.raises(UsageError, match=words):
+        loop_policy(open_home(tmp_path / "desk").settings)
+
+
 def test_a_home_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     """It is not touched; the message says to update."""
     create_home(tmp_path / "desk")

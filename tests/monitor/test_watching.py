@@ -73,6 +73,15 @@ def test_a_finding_is_placed_again_and_then_stays() -> None:
     assert placed_again([again], after, AlarmPolicy(), queries, until_ms=later + 5 * DAY_MS) == []
 
 
+def test_a_finding_is_placed_for_good_although_turns_were_out_for_weeks() -> None:
+    rows = traffic(4, 80, lambda d: 0.85 if d < DROP else 0.6)
+    [first, *_] = findings([r for r in rows if r.label.time_ms < 40 * DAY_MS], [0], AlarmPolicy())
+    assert first.provisional
+    late = first.raised_ms + 20 * DAY_MS
+    [again] = placed_again([first], [r for r in rows if r.label.time_ms <= late], AlarmPolicy(), {}, until_ms=late)
+    assert (again.provisional, again.located_ms) == (False, first.raised_ms + 2 * DAY_MS)
+
+
 def test_soon_after_an_alarm_the_set_is_a_wider_one() -> None:
     """Of the same labels: the same beginning, and a set that holds the settled one."""
     hour, rng = np.arange(40 * 24), np.random.default_rng(6)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
+from noria.errors import UsageError
 from noria.monitor.quality import day_of
 from noria.monitor.watching.lanes import Lane, Reference
 from noria.monitor.watching.placing import HOUR_MS, LOOK_BACK_DAYS, Place, place
@@ -37,6 +39,12 @@ class AlarmPolicy:
     min_baseline: int = 100
     placed_hours: float = 48.0
     open_days: float = 14.0
+
+    def __post_init__(self) -> None:
+        least = {"false_alarms_a_year": 1e-6, "baseline_days": 1, "min_baseline": 1, "placed_hours": 0, "open_days": 0}
+        for name, limit in least.items():
+            if not limit <= (value := getattr(self, name)) < math.inf:
+                raise UsageError(f"{name} = {value!r} makes no sense; give a number of {limit:g} or more.")
 
     def per_year(self, family: str, among: int = 1) -> float:
         """False alarms a year that one of `among` detectors of a family may raise."""
@@ -121,7 +129,9 @@ def placed_again(
     until_ms: int,
 ) -> list[Finding]:
     """Findings on labels that what came since places otherwise, or for good; those that stay as they are left out."""
-    recent = [f for f in known if f.stream == "labels" and until_ms <= f.raised_ms + policy.open_days * DAY_MS + DAY_MS]
+    # one that was never placed for good, since no turn came in time, as long as its labels are read
+    days = {False: policy.open_days + 1, True: LOOK_BACK_DAYS}
+    recent = [f for f in known if f.stream == "labels" and until_ms <= f.raised_ms + days[f.provisional] * DAY_MS]
     if not recent:
         return []
     every = {series.name: series for series in series_of(in_order(judged), (), (-1, ""))}

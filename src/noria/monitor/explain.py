@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from noria.errors import UsageError
 from noria.monitor.quality import day_of
 from noria.records import DAY_MS, HOUR_MS, Finding, Judged
 from noria.records.findings import Dimension, Explanation, Happening, Part
@@ -50,6 +51,12 @@ class ExplainPolicy:
     explain_days: int = 28
     explain_level: float = 0.95
     near_days: float = 2.0
+
+    def __post_init__(self) -> None:
+        if self.explain_days < 1:
+            raise UsageError(f"explain_days = {self.explain_days} makes no sense; give 1 or more, such as 28.")
+        if not 0 < self.explain_level < 1:
+            raise UsageError(f"explain_level = {self.explain_level} makes no sense; give a share such as 0.95.")
 
 
 @dataclass(frozen=True, slots=True)

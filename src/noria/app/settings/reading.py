@@ -78,6 +78,9 @@ def _alert_policy(settings: Settings, where: str) -> Any:
         raise UsageError(f"{where} [alerts]: least_severity cannot be {own.least_severity!r}. {hint}")
     if own.smtp and not (own.mail_from and own.mail_to):
         raise UsageError(f"{where} [alerts]: smtp needs mail_from and mail_to: whose letters go to whom.")
+    port = own.smtp.partition(":")[2]
+    if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        raise UsageError(f"{where} [alerts]: smtp = {own.smtp!r}: write host:port, such as mail.example.com:587.")
     return AlertPolicy(least, own.quiet_hours, own.settled_labels)
 
 
