@@ -8,6 +8,7 @@ import json
 import logging
 import socketserver
 import threading
+from dataclasses import replace
 from email import message_from_bytes
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -122,6 +123,18 @@ def test_a_letter_reaches_everybody_as_plain_text(mailbox):
     text = letter.get_payload(decode=True).decode()
     assert SENTENCES[1] in text
     assert NOTICE.link in text
+
+
+def test_a_long_alert_keeps_its_link_and_whole_words(posted, mailbox):
+    address, got, _ = posted
+    long = replace(NOTICE, subject="[high] " + "word " * 60, sentences=(SENTENCES[0], *["<slice> " * 40] * 20))
+    SlackWebhook(address).tell(long)
+    text = json.loads(got[0][1])["blocks"][0]["text"]["text"]
+    assert len(text) <= 3000
+    assert text.endswith(f"&lt;slice&gt; \n…\n<{NOTICE.link}|Look at it>")
+    server, letters = mailbox
+    Mail(server, "noria@example.com", ("ann@example.com",)).tell(long)
+    assert letters[0]["Subject"].endswith(" word ...")
 
 
 def test_a_password_is_never_sent_in_the_open(mailbox):

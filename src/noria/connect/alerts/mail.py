@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import smtplib
 import ssl
+import textwrap
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
@@ -62,7 +63,7 @@ class Mail:
 
     def _message(self, notice: Notice) -> EmailMessage:
         made = EmailMessage()
-        made["Subject"] = " ".join(notice.subject.split())[:200]
+        made["Subject"] = textwrap.shorten(notice.subject, 200, placeholder=" ...")
         made["From"], made["To"] = self._sender, ", ".join(self._to)
         made["Date"] = format_datetime(datetime.fromtimestamp(notice.time_ms / 1000, UTC))
         made["Message-ID"] = make_msgid(domain=self._sender.rpartition("@")[2] or "noria")

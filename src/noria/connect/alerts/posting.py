@@ -14,6 +14,8 @@ from noria.errors import OutsideError
 from noria.records.findings import Notice
 
 _TIMEOUT_S = 10.0
+# A section block takes 3,000 characters.
+_SLACK_CHARS = 2900
 _log = logging.getLogger("noria.alerts")
 
 
@@ -66,7 +68,10 @@ class SlackWebhook:
         """Sends it."""
         lines = "\n".join(f"• {_escaped(s)}" for s in notice.sentences[1:])
         link = f"\n<{notice.link}|Look at it>" if notice.link else ""
-        text = f"*{_escaped(notice.subject)}*\n{lines}{link}"[:2900]
+        text = f"*{_escaped(notice.subject)}*\n{lines}"
+        if len(text) + len(link) > _SLACK_CHARS:  # whole lines go, the link stays
+            text = text[: _SLACK_CHARS - len(link) - 2].rpartition("\n")[0] + "\n…"
+        text += link
         blocks = [{"type": "section", "text": {"type": "mrkdwn", "text": text}}]
         body = json.dumps({"text": _escaped(notice.subject), "blocks": blocks}).encode()
         _post(self._url, body, {"Content-Type": "application/json"}, "the Slack webhook")
