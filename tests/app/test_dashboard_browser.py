@@ -170,6 +170,22 @@ def test_an_operator_takes_a_finding_and_comments_on_it(page, site, house):
     expect(page.get_by_text("<b>The passkey rollout</b> of Tuesday")).to_be_visible()
 
 
+def test_without_scripts_an_operator_takes_a_finding_and_comments_on_it(browser, site, house):
+    key, context = add_key(house, "operator"), browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{site}/findings/{FINDING_ID}")
+    page.get_by_label("Key").fill(key)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="I look after it").click()
+    page.wait_for_url(f"**/findings/{FINDING_ID}")
+    expect(page.get_by_text("high, acknowledged")).to_be_visible()
+    page.get_by_label("Comment").fill("by keyboard & without scripts")
+    page.get_by_role("button", name="Add").click()
+    expect(page.get_by_text("by keyboard & without scripts")).to_be_visible()
+    assert page.url == f"{site}/findings/{FINDING_ID}"
+    context.close()
+
+
 def test_the_graph_follows_the_colour_scheme(page, site):
     page.goto(f"{site}/slices")
     drawn(page)

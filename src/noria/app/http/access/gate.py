@@ -6,9 +6,10 @@ import hmac
 import math
 from collections.abc import Iterable
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote
 
 from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -19,7 +20,7 @@ from noria.app.http.problems import HttpProblem, respond, wants_page
 from noria.records.access import ALL_ACCOUNTS
 from noria.serve.access import Principal
 
-COOKIE, FORM_COOKIE, FORM_HEADER = "noria", "noria_form", b"x-noria-form"
+COOKIE, FORM_COOKIE, FORM_HEADER, FORM_FIELD = "noria", "noria_form", b"x-noria-form", "form_mark"
 EMBEDDED = "/static/chat/noria-chat.js"
 """What pages of other sites may load."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -52,6 +53,9 @@ class Gate:
             await self._preflight(headers.get(b"origin", b"").decode("latin-1"))(scope, receive, send)
             return
         rule = rule_of(scope["method"], scope["path"])
+        if rule.right != OPEN and scope["method"] not in _SAFE and FORM_HEADER not in headers and _is_form(headers):
+            # a page without scripts has no other place for its mark; the guard has read the body and limited it
+            receive, headers[FORM_HEADER] = await _mark_in(receive)
         who, refusal, marked_send = self.admit(scope, headers, rule, send)
         if refusal is not None:
             await refusal(scope, receive, marked_send)
@@ -122,6 +126,7 @@ class Gate:
         return keyring.who(None), False
 
     def _from_our_page(self, headers: dict[bytes, bytes]) -> bool:
+        """Whether a header, or a hidden field of a plain form, holds what only a page of this site can know."""
         wanted = self.house.keyring.form_token(cookie_of(headers.get(b"cookie", b"")))
         return hmac.compare_digest(headers.get(FORM_HEADER, b""), wanted.encode())
 
@@ -138,6 +143,31 @@ class Gate:
         return Response(
             status_code=204, headers={"Access-Control-Allow-Origin": origin, "Vary": "Origin"} | _ALLOWED_ACROSS
         )
+
+
+def mark_of(request: Request, house: House) -> str:
+    """What the hidden field `FORM_FIELD` of a form on a page of ours holds; "" where nobody is signed in."""
+    cookie = cookie_of(request.headers.get("cookie", "").encode("latin-1"))
+    return house.keyring.form_token(cookie) if cookie and house.keyring.signed_in(cookie) else ""
+
+
+def _is_form(headers: dict[bytes, bytes]) -> bool:
+    return headers.get(b"content-type", b"").partition(b";")[0].strip().lower() == b"application/x-www-form-urlencoded"
+
+
+async def _mark_in(receive: Receive) -> tuple[Receive, bytes]:
+    """The mark of a form's body, b"" where it has none or several, and the body to be received once more."""
+    messages, body = [await receive()], bytearray()
+    body += messages[-1].get("body", b"")
+    while messages[-1].get("more_body", False):
+        messages.append(await receive())
+        body += messages[-1].get("body", b"")
+
+    async def again() -> Message:
+        return messages.pop(0) if messages else await receive()
+
+    found = parse_qs(body.decode("utf-8", "replace")).get(FORM_FIELD, [])
+    return again, found[0].encode() if len(found) == 1 else b""
 
 
 def cookie_of(header: bytes) -> str:

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from noria.app.http.access.gate import FORM_FIELD, mark_of
 from noria.app.http.dashboard import exports, views
 from noria.app.http.figures import METRICS, date_text, percent, time_text
 from noria.app.http.house import TheHouse, Who
@@ -36,9 +37,10 @@ async def findings(house: TheHouse) -> HTMLResponse:
 
 
 @router.get("/findings/{finding_id}")
-async def finding(house: TheHouse, who: Who, finding_id: str) -> HTMLResponse:
+async def finding(request: Request, house: TheHouse, who: Who, finding_id: str) -> HTMLResponse:
     """One finding: what changed, when it began, why, and what people say."""
-    return HTMLResponse(await asyncio.to_thread(_finding_page, house.watching, who, finding_id))
+    mark = mark_of(request, house)
+    return HTMLResponse(await asyncio.to_thread(_finding_page, house.watching, who, mark, finding_id))
 
 
 @router.get("/findings/{finding_id}/parts.csv")
@@ -72,11 +74,11 @@ async def _said(request: Request, house: TheHouse, who: Principal, finding_id: s
     """The part of the page that changed, or, without scripts, the page again."""
     if "hx-request" not in request.headers:
         return RedirectResponse(f"/findings/{finding_id}", 303)
-    context = await asyncio.to_thread(_people, house.watching, who, finding_id)
+    context = await asyncio.to_thread(_people, house.watching, who, mark_of(request, house), finding_id)
     return HTMLResponse(render("_said.html", **context))
 
 
-def _people(watching: Watching, who: Principal, finding_id: str) -> dict[str, Any]:
+def _people(watching: Watching, who: Principal, mark: str, finding_id: str) -> dict[str, Any]:
     alert = next((a for a in watching.alerts() if finding_id in a.finding_ids), None)
     said = [
         {"author": c.author, "when": time_text(c.time_ms), "text": c.text} for c in watching.comments(finding_id)
@@ -84,11 +86,11 @@ def _people(watching: Watching, who: Principal, finding_id: str) -> dict[str, An
     since = None if alert is None else time_text(alert.acknowledged_ms or alert.resolved_ms or alert.opened_ms)
     return {
         "finding_id": finding_id, "alert": alert, "alert_since": since, "comments": said,
-        "may_say": "label" in who.may, "max_text": MAX_TEXT,
+        "may_say": "label" in who.may, "max_text": MAX_TEXT, "form_field": FORM_FIELD, "form_mark": mark,
     }  # fmt: skip
 
 
-def _finding_page(watching: Watching, who: Principal, finding_id: str) -> str:
+def _finding_page(watching: Watching, who: Principal, mark: str, finding_id: str) -> str:
     every = list(watching.findings())
     place = next((i for i, f in enumerate(every) if f.finding_id == finding_id), None)
     if place is None:
@@ -125,7 +127,7 @@ def _finding_page(watching: Watching, who: Principal, finding_id: str) -> str:
         others=[(f"F{every.index(f) + 1}", f) for f in others],
         since_day=day_of(found.inception_ms),
         until_day=day_of(until),
-        **_people(watching, who, finding_id),
+        **_people(watching, who, mark, finding_id),
     )
 
 
