@@ -4,9 +4,10 @@
 
 Every day is held against the eight weeks before the last one, as a monitor would have done that day: volume, mix of
 topics, mix of text lengths, each by working days and weekends apart, with one budget of false alarms for all three.
-Alarms whose beginnings overlap are one finding, and a stream is silent for a fortnight after its own. Of each, the topics whose share moved most and the words said more are named by
-what `noria.monitor.explain` uses. Nothing was chosen on these events: settings are the defaults of the library and a
-budget of two false alarms a year. The quiet days in random order then tell what chance alone raises.
+Alarms whose beginnings overlap are one finding, and a stream is silent for a fortnight after its own. Of each, the
+topics whose share moved most and the words said more are named by what `noria.monitor.explain` uses. Settings are the
+defaults of the library and a budget of two false alarms a year. The quiet days in random order then tell what chance
+alone raises.
 """
 
 from __future__ import annotations
