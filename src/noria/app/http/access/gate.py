@@ -9,18 +9,17 @@ from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, quote
 
 from starlette.datastructures import MutableHeaders
-from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from noria.app.http.access.rules import OPEN, Rule, rule_of
 from noria.app.http.dashboard.notebooks import PREFIX as NOTEBOOK
-from noria.app.http.house import House
+from noria.app.http.house import FORM_FIELD, House
 from noria.app.http.problems import HttpProblem, respond, wants_page
 from noria.records.access import ALL_ACCOUNTS
 from noria.serve.access import Principal
 
-COOKIE, FORM_COOKIE, FORM_HEADER, FORM_FIELD = "noria", "noria_form", b"x-noria-form", "form_mark"
+COOKIE, FORM_COOKIE, FORM_HEADER = "noria", "noria_form", b"x-noria-form"
 EMBEDDED = "/static/chat/noria-chat.js"
 """What pages of other sites may load."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -60,7 +59,8 @@ class Gate:
         if refusal is not None:
             await refusal(scope, receive, marked_send)
             return
-        scope["principal"] = who
+        cookie = cookie_of(headers.get(b"cookie", b""))
+        scope["principal"], scope["form_mark"] = who, self.house.keyring.form_token(cookie) if cookie else ""
         await self.app(scope, receive, marked_send)
 
     def admit(
@@ -143,12 +143,6 @@ class Gate:
         return Response(
             status_code=204, headers={"Access-Control-Allow-Origin": origin, "Vary": "Origin"} | _ALLOWED_ACROSS
         )
-
-
-def mark_of(request: Request, house: House) -> str:
-    """What the hidden field `FORM_FIELD` of a form on a page of ours holds; "" where nobody is signed in."""
-    cookie = cookie_of(request.headers.get("cookie", "").encode("latin-1"))
-    return house.keyring.form_token(cookie) if cookie and house.keyring.signed_in(cookie) else ""
 
 
 def _is_form(headers: dict[bytes, bytes]) -> bool:

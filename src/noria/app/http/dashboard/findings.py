@@ -9,10 +9,9 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from noria.app.http.access.gate import FORM_FIELD, mark_of
 from noria.app.http.dashboard import exports, views
 from noria.app.http.figures import METRICS, date_text, percent, time_text
-from noria.app.http.house import TheHouse, Who
+from noria.app.http.house import FORM_FIELD, FormMark, TheHouse, Who
 from noria.app.http.rendering import render
 from noria.app.http.schemas import MAX_TEXT
 from noria.app.http.watched import Watching
@@ -37,9 +36,8 @@ async def findings(house: TheHouse) -> HTMLResponse:
 
 
 @router.get("/findings/{finding_id}")
-async def finding(request: Request, house: TheHouse, who: Who, finding_id: str) -> HTMLResponse:
+async def finding(house: TheHouse, who: Who, mark: FormMark, finding_id: str) -> HTMLResponse:
     """One finding: what changed, when it began, why, and what people say."""
-    mark = mark_of(request, house)
     return HTMLResponse(await asyncio.to_thread(_finding_page, house.watching, who, mark, finding_id))
 
 
@@ -53,28 +51,28 @@ async def finding_csv(house: TheHouse, finding_id: str) -> Response:
 
 
 @router.post("/findings/{finding_id}/acknowledge")
-async def acknowledge(request: Request, house: TheHouse, who: Who, finding_id: str) -> Response:
+async def acknowledge(request: Request, house: TheHouse, who: Who, mark: FormMark, finding_id: str) -> Response:
     """Somebody looks after it."""
     await asyncio.to_thread(house.watching.acknowledge, finding_id, who.name, house.now_ms())
-    return await _said(request, house, who, finding_id)
+    return await _said(request, house, who, mark, finding_id)
 
 
 @router.post("/findings/{finding_id}/comments")
-async def comment(request: Request, house: TheHouse, who: Who, finding_id: str) -> Response:
+async def comment(request: Request, house: TheHouse, who: Who, mark: FormMark, finding_id: str) -> Response:
     """Takes a comment."""
     text = parse_qs((await request.body()).decode("utf-8", "replace")).get("text", [""])[0].strip()
     if not text or len(text) > MAX_TEXT:
         raise HTTPException(422, f"A comment has 1 to {MAX_TEXT} characters.")
     made = Comment(house.new_id(), finding_id, who.name, house.now_ms(), text)
     await asyncio.to_thread(house.watching.comment, made)
-    return await _said(request, house, who, finding_id)
+    return await _said(request, house, who, mark, finding_id)
 
 
-async def _said(request: Request, house: TheHouse, who: Principal, finding_id: str) -> Response:
+async def _said(request: Request, house: TheHouse, who: Principal, mark: str, finding_id: str) -> Response:
     """The part of the page that changed, or, without scripts, the page again."""
     if "hx-request" not in request.headers:
         return RedirectResponse(f"/findings/{finding_id}", 303)
-    context = await asyncio.to_thread(_people, house.watching, who, mark_of(request, house), finding_id)
+    context = await asyncio.to_thread(_people, house.watching, who, mark, finding_id)
     return HTMLResponse(render("_said.html", **context))
 
 
