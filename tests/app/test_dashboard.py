@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 
 import pytest
@@ -11,6 +12,7 @@ from starlette.testclient import TestClient
 from tests.app.live_house import add_key
 from tests.app.watched_home import DAYS, END_MS, FINDING_ID, PROBE, START_MS, make_watched_home, open_watched
 
+from noria.app.http.dashboard.warming import warm
 from noria.app.http.server import create_app
 from noria.records import DAY_MS
 from noria.records.access import AccountRules, AuditEntry
@@ -249,6 +251,20 @@ def test_a_home_without_traffic_says_so(tmp_path):
         assert client.get(path).status_code == 200, path
     assert "There is no traffic in this span yet" in shown(client.get("/slices"))
     client.house.stores.close()
+
+
+def test_the_first_page_is_made_ready_only_where_windows_were_made(client, tmp_path, monkeypatch):
+    """Without windows it would read every label, for nobody; and at a start no windows are made anew."""
+    (tmp_path / "home.json").write_text(json.dumps({"layout": 1}))
+    empty = open_watched(tmp_path)
+    asked = []
+    for house in (client.house, empty):
+        view = house.performance
+        monkeypatch.setattr(house, "performance", lambda house=house, view=view: asked.append(house) or view())
+        monkeypatch.setattr(house.watching, "freshen", lambda: pytest.fail("windows were looked after"))
+        warm(house)
+    assert asked == [client.house]
+    empty.stores.close()
 
 
 def test_the_performance_page_counts_what_the_windows_hold(client):

@@ -11,7 +11,7 @@ import shutil
 import pytest
 from playwright.sync_api import expect
 from tests.app.live_house import add_key
-from tests.app.test_pages_browser import faults, fits, until
+from tests.app.test_pages_browser import drawn, faults, fits, until
 from tests.app.watched_home import FINDING_ID, make_watched_home, open_watched
 
 from noria.app.http.server import create_app
@@ -40,15 +40,12 @@ def site(serve_app, house):
     return serve_app(create_app(house))
 
 
-def drawn(page) -> None:
-    expect(page.locator(".series-chart canvas")).to_be_visible()
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_has_a_serious_accessibility_fault(page, site, scheme):
     page.emulate_media(color_scheme=scheme)
     for path in PAGES:
         page.goto(f"{site}{path}")
+        drawn(page)
         for details in page.locator("details").all():
             details.evaluate("d => { d.open = true; }")
         assert faults(page) == [], path
@@ -59,12 +56,13 @@ def test_every_page_fits_a_phone(page, site, width):
     page.set_viewport_size({"width": width, "height": 700})
     for path in PAGES:
         page.goto(f"{site}{path}")
+        drawn(page)
         assert fits(page), path
 
 
 def test_a_click_on_a_finding_in_the_graph_opens_its_page(page, site):
     page.goto(site)
-    expect(page.locator("#performance-chart canvas")).to_be_visible()
+    drawn(page)
     graph = "echarts.getInstanceByDom(document.getElementById('performance-chart'))"
     at = page.evaluate(
         f"""() => {{
