@@ -41,6 +41,20 @@ def test_quiet_streams_keep_the_run_length():
     assert max(alarms.values()) <= 60 * 500 / 1000
 
 
+def test_a_mean_keeps_the_run_length_also_where_its_reference_is_short():
+    """Sixteen and forty days of reference: the spread learnt from them is itself uncertain (Student's, not normal)."""
+    alarms, streams, windows = 0, 150, 70
+    for seed in range(streams):
+        rng = np.random.default_rng(seed)
+        old, weekend = (rng.normal(size=n) for n in (40, 16)), np.arange(windows) % 7 >= 5
+        reference = [[len(v), v.sum(), (v**2).sum()] for v in old]
+        n = np.column_stack([~weekend, weekend]).astype(float)
+        alarms += (
+            mean_glr(reference, n, n * rng.normal(size=(windows, 1)), spans=(1, 2, 3, 4, 6)).alarm(500) is not None
+        )
+    assert alarms <= streams * windows / 500
+
+
 def test_a_change_of_shape_and_of_mean_is_found():
     rng = np.random.default_rng(1)
     counts = np.vstack([rng.multinomial(60, MIX, 100), rng.multinomial(60, MIX[::-1], 20)])

@@ -18,6 +18,12 @@ def render(template: str, **context: object) -> str:
     return _environment().get_template(template).render(version=__version__, **context)
 
 
+def compile_all() -> None:
+    """Every template, so that no request has to; compiled ones are kept."""
+    for name in _environment().list_templates():
+        _environment().get_template(name)
+
+
 def static_text(name: str) -> str:
     """A file of the static folder, to be written into a page that stands alone."""
     return (STATIC / name).read_text(encoding="utf-8")

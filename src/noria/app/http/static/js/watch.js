@@ -55,6 +55,7 @@ function draw(host) {
 }
 
 const seen = new ResizeObserver((entries) => {
+  if (typeof echarts === "undefined") return;
   for (const entry of entries) { echarts.getInstanceByDom(entry.target)?.resize(); draw(entry.target); }
 });
 
@@ -64,7 +65,7 @@ function start(root) {
 }
 
 function savePng(id) {
-  const graph = echarts.getInstanceByDom(document.getElementById(id));
+  const graph = typeof echarts === "undefined" ? undefined : echarts.getInstanceByDom(document.getElementById(id));
   if (!graph) return;
   const link = document.createElement("a");
   link.href = graph.getDataURL({ type: "png", pixelRatio: 2, backgroundColor: color("panel") });
@@ -89,5 +90,6 @@ document.addEventListener("htmx:responseError", (event) => {
   place.setAttribute("role", "alert");
   place.textContent = told;
 });
+document.addEventListener("noria:charts", () => start(document));
 dark.addEventListener("change", () => start(document));
 start(document);
