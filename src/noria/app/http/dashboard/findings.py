@@ -10,7 +10,7 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from noria.app.http.dashboard import exports, views
-from noria.app.http.figures import METRICS, date_text, percent, time_text
+from noria.app.http.figures import METRICS, date_text, finding_title, percent, time_text
 from noria.app.http.house import FORM_FIELD, FormMark, TheHouse, Who
 from noria.app.http.rendering import render
 from noria.app.http.schemas import MAX_TEXT
@@ -109,7 +109,7 @@ def _finding_page(watching: Watching, who: Principal, mark: str, finding_id: str
         title=f"Finding F{place + 1}",
         key=f"F{place + 1}",
         finding=found,
-        metric=views.finding_title(found),
+        metric=finding_title(found.metric),
         evidence="labels" if found.stream == "labels" else "queries",
         raised=time_text(found.raised_ms),
         low=date_text(found.inception_low_ms),
