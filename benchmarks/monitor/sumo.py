@@ -85,7 +85,8 @@ def main() -> None:
     for f in found:
         if f.day in set(calm_days(days)):
             print(f"  {f.day} {f.stream} since {f.since}")
-    shuffled(days, {day: len(said) for day, said in texts.items()}, topics, lengths, options.shuffles)
+    for weeks in (False, True):
+        shuffled(days, {d: len(said) for d, said in texts.items()}, topics, lengths, options.shuffles, weeks=weeks)
 
 
 def read() -> tuple[dict[dt.date, list[str]], dict[dt.date, Counter[str]], dict[dt.date, Counter[int]]]:
@@ -143,12 +144,13 @@ def alarms(
 
 def shuffled(
     days: list[dt.date], volume: dict[dt.date, int], topics: dict[dt.date, Counter[str]],
-    lengths: dict[dt.date, Counter[int]], times: int,
+    lengths: dict[dt.date, Counter[int]], times: int, *, weeks: bool,
 ) -> None:  # fmt: skip
     """What the same settings find where nothing changes: the quiet days of half a year in random order, weekdays kept.
 
     Each half-year is replayed by itself. Any order of its days is as likely as any other, so whatever is found is a
-    false alarm; the days are as unlike each other as they were.
+    false alarm; the days are as unlike each other as they were. `weeks`: whole weeks are moved, so that what lasts for
+    days stays together.
     """
     rng, calm = np.random.default_rng(20261125), set(calm_days(days))
     halves = defaultdict(list)
@@ -157,20 +159,24 @@ def shuffled(
             halves[day.year, day.month > 6].append(day)
     looked, counts = 0, Counter()
     for own in halves.values():
-        by_weekday = [[d for d in own if d.weekday() == w] for w in range(7)]
-        weeks = min(map(len, by_weekday))
-        if 7 * weeks < 2 * (REFERENCE_DAYS + GAP_DAYS):
+        if weeks:
+            begun = [d for d in own if d.weekday() == 0 and all(d + dt.timedelta(days=n) in calm for n in range(7))]
+            by_weekday = [[d + dt.timedelta(days=w) for d in begun] for w in range(7)]
+        else:
+            by_weekday = [[d for d in own if d.weekday() == w] for w in range(7)]
+        many = min(map(len, by_weekday))
+        if 7 * many < 2 * (REFERENCE_DAYS + GAP_DAYS):
             continue
         monday = own[0] - dt.timedelta(days=own[0].weekday())
-        made = [monday + dt.timedelta(days=n) for n in range(7 * weeks)]
+        made = [monday + dt.timedelta(days=n) for n in range(7 * many)]
         for _ in range(times):
-            order = [rng.permutation(len(part)) for part in by_weekday]
+            order = [rng.permutation(len(part)) for part in by_weekday[: 1 if weeks else 7]] * (7 if weeks else 1)
             taken = {d: by_weekday[d.weekday()][order[d.weekday()][n // 7]] for n, d in enumerate(made)}
             streams = [{d: of[t] for d, t in taken.items()} for of in (volume, topics, lengths)]
             counts.update(stream for _, stream, *_ in alarms(made, *streams))
             looked += len(made) - REFERENCE_DAYS - GAP_DAYS
-    months = looked / 30
-    print(f"quiet days shuffled, {times} times: {counts.total()} findings in {months:.0f} months, "
+    months, what = looked / 30, "weeks" if weeks else "days"
+    print(f"quiet {what} shuffled, {times} times: {counts.total()} findings in {months:.0f} months, "
           f"{counts.total() / months:.2f} a month ({dict(counts)})")  # fmt: skip
 
 
@@ -197,10 +203,11 @@ def looks(
         evidence = shape_glr(reference, new, dispersion=wide, spans=SPANS)
         told[name] = (float(evidence.run_length[-1]), int(evidence.span[-1]))
     old, new = (strata(part, np.array([[volume[d]] for d in part], float)) for part in (before, lately))
-    logs = [np.where(v > 0, np.log(np.maximum(v, 1)), 0)[..., 0] for v in (old, new)]
+    # Counts of small days have a long tail downwards in logs; square roots scatter alike (Anscombe, 1948).
+    roots = [np.where(v > 0, np.sqrt(v + 0.375), 0)[..., 0] for v in (old, new)]
     there = [(v[..., 0] > 0).astype(float) for v in (old, new)]
-    reference = np.column_stack([there[0].sum(axis=0), logs[0].sum(axis=0), (logs[0] ** 2).sum(axis=0)])
-    evidence = mean_glr(reference, there[1], logs[1], spans=SPANS)
+    reference = np.column_stack([there[0].sum(axis=0), roots[0].sum(axis=0), (roots[0] ** 2).sum(axis=0)])
+    evidence = mean_glr(reference, there[1], roots[1], spans=SPANS)
     told["volume"] = (float(evidence.run_length[-1]), int(evidence.span[-1]))
     return told
 
