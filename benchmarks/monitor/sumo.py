@@ -28,7 +28,7 @@ from pathlib import Path
 import numpy as np
 
 from noria.stats.detection.budget import run_lengths
-from noria.stats.detection.glr import dispersion, mean_glr, shape_glr
+from noria.stats.detection.glr import dispersions, mean_glr, shape_glr, spreads
 from noria.stats.grouping import key_phrases
 
 DATA = Path(os.environ.get("NORIA_BENCH_DATA", Path(__file__).parents[3] / "shared" / "data")) / "sumo-firefox"
@@ -199,15 +199,15 @@ def looks(
             strata(part, np.array([[counts[d][k] for k in names] for d in part], float)) for part in (before, lately)
         )
         reference = old.sum(axis=0)
-        wide = dispersion(reference, old)
-        evidence = shape_glr(reference, new, dispersion=wide, spans=SPANS)
+        evidence = shape_glr(reference, new, dispersion=dispersions(old, spans=SPANS), spans=SPANS)
         told[name] = (float(evidence.run_length[-1]), int(evidence.span[-1]))
     old, new = (strata(part, np.array([[volume[d]] for d in part], float)) for part in (before, lately))
     # Counts of small days have a long tail downwards in logs; square roots scatter alike (Anscombe, 1948).
     roots = [np.where(v > 0, np.sqrt(v + 0.375), 0)[..., 0] for v in (old, new)]
     there = [(v[..., 0] > 0).astype(float) for v in (old, new)]
     reference = np.column_stack([there[0].sum(axis=0), roots[0].sum(axis=0), (roots[0] ** 2).sum(axis=0)])
-    evidence = mean_glr(reference, there[1], roots[1], spans=SPANS)
+    wider = spreads(there[0], roots[0], spans=SPANS)
+    evidence = mean_glr(reference, there[1], roots[1], dispersion=wider, spans=SPANS)
     told["volume"] = (float(evidence.run_length[-1]), int(evidence.span[-1]))
     return told
 
