@@ -153,22 +153,24 @@ def paint(folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     code = SERVE.format(root=str(ROOT), folder=str(folder), port=port)
-    server = subprocess.Popen([sys.executable, "-c", code], env=os.environ | {"OMP_NUM_THREADS": "1"})
-    try:
-        wait_for(port)
-        chromium = os.environ.get("NORIA_CHROMIUM") or shutil.which("chromium")
-        with sync_playwright() as playwright:
-            flags = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-            browser = playwright.chromium.launch(executable_path=chromium, args=flags)
+    chromium = os.environ.get("NORIA_CHROMIUM") or shutil.which("chromium")
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+    with sync_playwright() as playwright:
+        # before the server: the first page is asked for the moment that somebody listens
+        browser = playwright.chromium.launch(executable_path=chromium, args=flags)
+        browser.new_context().close()
+        server = subprocess.Popen([sys.executable, "-c", code], env=os.environ | {"OMP_NUM_THREADS": "1"})
+        try:
+            wait_for(port)
             print(f"{'page':<42}{'first paint, s':>16}{'loaded, s':>11}{'server CPU s':>14}   then warm")
             for path in PAGES:
                 told = [visit(browser, f"http://127.0.0.1:{port}{path}", server.pid) for _ in range(2)]
                 (first, loaded, cpu), (again, done, more) = told
                 print(f"{path:<42}{first:>16.2f}{loaded:>11.2f}{cpu:>14.2f}   {again:.2f}, {done:.2f}, {more:.2f}")
             browser.close()
-    finally:
-        server.terminate()
-        server.wait()
+        finally:
+            server.terminate()
+            server.wait()
 
 
 def visit(browser: Browser, address: str, pid: int) -> tuple[float, float, float]:
@@ -191,11 +193,11 @@ def cpu_of(pid: int) -> float:
 
 def wait_for(port: int) -> None:
     """Waits until somebody listens."""
-    for _ in range(600):
+    for _ in range(3000):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
-        time.sleep(0.1)
+        time.sleep(0.02)
     raise SystemExit("the server did not start")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 
 import pytest
@@ -11,6 +12,7 @@ from starlette.testclient import TestClient
 from tests.app.live_house import add_key
 from tests.app.watched_home import DAYS, END_MS, FINDING_ID, PROBE, START_MS, make_watched_home, open_watched
 
+from noria.app.http.dashboard.warming import warm
 from noria.app.http.server import create_app
 from noria.records import DAY_MS
 from noria.records.access import AccountRules, AuditEntry
@@ -195,6 +197,35 @@ def test_readers_look_and_staff_answers(changing):
     client.house.stores.close()
 
 
+def test_a_plain_form_works_only_from_our_own_page_of_the_same_person(changing):
+    """Without scripts the mark is a hidden field: bound to who signed in, and worth nothing elsewhere."""
+    client, other = client_of(changing), client_of(changing)
+    place = f"/findings/{FINDING_ID}"
+    for each in (client, other):
+        assert each.post("/login", data={"key": add_key(each.house, "operator"), "next": place}).status_code == 200
+        client.house.keyring.refresh()
+    mark, of_another = (re.search(r'name="form_mark" value="([^"]+)"', c.get(place).text)[1] for c in (client, other))
+    assert mark != of_another
+    for wrong in ({}, {"form_mark": ""}, {"form_mark": of_another}, {"form_mark": [mark, of_another]}):
+        assert client.post(f"{place}/comments", data={"text": "forged"} | wrong).status_code == 403
+    # what is no plain form has no hidden field, whatever it holds
+    sent = {"content": f"form_mark={mark}&text=forged", "headers": {"content-type": "text/plain"}}
+    assert client.post(f"{place}/comments", **sent).status_code == 403
+    reply = client.post(f"{place}/comments", data={"text": "by hand", "form_mark": mark})
+    assert str(reply.url).endswith(place)
+    assert "by hand" in shown(reply)
+    assert "forged" not in reply.text
+    for each in (client, other):
+        each.house.stores.close()
+
+
+def test_who_holds_a_key_needs_no_mark_and_gets_none(changing):
+    client = client_of(changing)
+    client.headers["authorization"] = f"Bearer {add_key(client.house, 'operator')}"
+    assert "form_mark" not in client.get(f"/findings/{FINDING_ID}").text
+    client.house.stores.close()
+
+
 def test_who_is_not_signed_in_comes_back_to_the_very_page(changing):
     client = client_of(changing)
     add_key(client.house, "reader")
@@ -220,6 +251,20 @@ def test_a_home_without_traffic_says_so(tmp_path):
         assert client.get(path).status_code == 200, path
     assert "There is no traffic in this span yet" in shown(client.get("/slices"))
     client.house.stores.close()
+
+
+def test_the_first_page_is_made_ready_only_where_windows_were_made(client, tmp_path, monkeypatch):
+    """Without windows it would read every label, for nobody; and at a start no windows are made anew."""
+    (tmp_path / "home.json").write_text(json.dumps({"layout": 1}))
+    empty = open_watched(tmp_path)
+    asked = []
+    for house in (client.house, empty):
+        view = house.performance
+        monkeypatch.setattr(house, "performance", lambda house=house, view=view: asked.append(house) or view())
+        monkeypatch.setattr(house.watching, "freshen", lambda: pytest.fail("windows were looked after"))
+        warm(house)
+    assert asked == [client.house]
+    empty.stores.close()
 
 
 def test_the_performance_page_counts_what_the_windows_hold(client):

@@ -11,7 +11,7 @@ import shutil
 import pytest
 from playwright.sync_api import expect
 from tests.app.live_house import add_key
-from tests.app.test_pages_browser import faults, fits, until
+from tests.app.test_pages_browser import drawn, faults, fits, until
 from tests.app.watched_home import FINDING_ID, make_watched_home, open_watched
 
 from noria.app.http.server import create_app
@@ -40,15 +40,12 @@ def site(serve_app, house):
     return serve_app(create_app(house))
 
 
-def drawn(page) -> None:
-    expect(page.locator(".series-chart canvas")).to_be_visible()
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_has_a_serious_accessibility_fault(page, site, scheme):
     page.emulate_media(color_scheme=scheme)
     for path in PAGES:
         page.goto(f"{site}{path}")
+        drawn(page)
         for details in page.locator("details").all():
             details.evaluate("d => { d.open = true; }")
         assert faults(page) == [], path
@@ -59,12 +56,13 @@ def test_every_page_fits_a_phone(page, site, width):
     page.set_viewport_size({"width": width, "height": 700})
     for path in PAGES:
         page.goto(f"{site}{path}")
+        drawn(page)
         assert fits(page), path
 
 
 def test_a_click_on_a_finding_in_the_graph_opens_its_page(page, site):
     page.goto(site)
-    expect(page.locator("#performance-chart canvas")).to_be_visible()
+    drawn(page)
     graph = "echarts.getInstanceByDom(document.getElementById('performance-chart'))"
     at = page.evaluate(
         f"""() => {{
@@ -168,6 +166,22 @@ def test_an_operator_takes_a_finding_and_comments_on_it(page, site, house):
     assert faults(page) == []
     page.reload()
     expect(page.get_by_text("<b>The passkey rollout</b> of Tuesday")).to_be_visible()
+
+
+def test_without_scripts_an_operator_takes_a_finding_and_comments_on_it(browser, site, house):
+    key, context = add_key(house, "operator"), browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{site}/findings/{FINDING_ID}")
+    page.get_by_label("Key").fill(key)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="I look after it").click()
+    page.wait_for_url(f"**/findings/{FINDING_ID}")
+    expect(page.get_by_text("high, acknowledged")).to_be_visible()
+    page.get_by_label("Comment").fill("by keyboard & without scripts")
+    page.get_by_role("button", name="Add").click()
+    expect(page.get_by_text("by keyboard & without scripts")).to_be_visible()
+    assert page.url == f"{site}/findings/{FINDING_ID}"
+    context.close()
 
 
 def test_the_graph_follows_the_colour_scheme(page, site):

@@ -53,6 +53,12 @@ def until(page: Page, script: str) -> None:
     pytest.fail(f"never came true: {script}")
 
 
+def drawn(page: Page) -> None:
+    """Waits for the graph, which comes after the text, where the page has one."""
+    for place in page.locator("#performance-chart, .series-chart").all():
+        expect(place.locator("canvas")).to_be_visible()
+
+
 def fits(page: Page) -> bool:
     return page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
@@ -80,6 +86,7 @@ def test_no_page_has_a_serious_accessibility_fault(page, site, scheme):
     """With answers, an open search and unfolded tables, in both colour schemes."""
     page.emulate_media(color_scheme=scheme)
     page.goto(site)
+    drawn(page)
     page.get_by_text("The same figures as a table").click()
     assert faults(page) == []
 
@@ -104,7 +111,7 @@ def test_pages_fit_a_narrow_screen(page, site, width):
     """Nothing but tables, in their own frame, scrolls sideways."""
     page.set_viewport_size({"width": width, "height": 700})
     page.goto(site)
-    expect(page.locator("#performance-chart canvas")).to_be_visible()
+    drawn(page)
     page.get_by_text("The same figures as a table").click()
     assert fits(page)
     page.goto(f"{site}/ask")
@@ -129,21 +136,22 @@ def test_the_keyboard_gets_past_the_menu_and_sees_where_it_is(page, site):
 
 def test_the_graph_shows_labels_band_loop_and_marks(page, site):
     page.goto(site)
-    expect(page.locator("#performance-chart canvas")).to_be_visible()
+    drawn(page)
     expect(page.locator(".without-script")).to_be_hidden()
-    drawn = page.evaluate(f"{GRAPH}.getOption().series.map(s => [s.name, s.data.length])")
-    assert drawn[:5] == [
+    series = page.evaluate(f"{GRAPH}.getOption().series.map(s => [s.name, s.data.length])")
+    assert series[:5] == [
         ["95 % interval", 60],
         ["95 % interval", 60],
         ["Success by labels", 60],
         ["With the loop", 60],
         ["Without the loop", 60],
     ]
-    assert drawn[5:] == [["releases", 3], ["changes", 2], ["findings", 2]]
+    assert series[5:] == [["releases", 3], ["changes", 2], ["findings", 2]]
 
 
 def test_the_graph_without_a_replay_has_no_loop_lines(page, serve_app):
     page.goto(serve_app(create_app(MadeUpHouse(made_up_view(10, replayed=False)))))
+    drawn(page)
     names = page.evaluate(f"{GRAPH}.getOption().series.map(s => s.name)")
     assert "Success by labels" in names
     assert "With the loop" not in names
@@ -154,6 +162,7 @@ def test_the_legend_covers_neither_the_graph_nor_the_slider(page, site, width):
     """Above the plot area, which ends above the slider."""
     page.set_viewport_size({"width": width, "height": 900})
     page.goto(site)
+    drawn(page)
     legend, plot, slider = page.evaluate(
         f"""() => {{
           const model = {GRAPH}.getModel();
@@ -173,6 +182,7 @@ def test_the_legend_covers_neither_the_graph_nor_the_slider(page, site, width):
 def test_pointing_at_a_day_tells_its_figures(page, site):
     """In the canvas: as HTML the tooltip would break the policy, which the console would tell."""
     page.goto(site)
+    drawn(page)
     page.locator("#performance-chart").evaluate("chart => chart.scrollIntoView()")
     box = page.locator("#performance-chart").bounding_box()
     x, y = page.evaluate(f"{GRAPH}.convertToPixel({{gridIndex: 0}}, [{GRAPH}.getOption().series[2].data[5][0], 0.6])")
@@ -194,6 +204,7 @@ def test_a_change_of_the_colour_scheme_redraws_the_graph(page, site):
     color = f"{GRAPH}.getOption().series[2].itemStyle.color"
     page.emulate_media(color_scheme="light")
     page.goto(site)
+    drawn(page)
     light = page.evaluate(color)
     page.emulate_media(color_scheme="dark")
     until(page, f"{color} !== '{light}'")
@@ -204,7 +215,7 @@ def test_the_report_draws_the_same_graph_from_a_file(page, tmp_path):
     path = tmp_path / "replay.html"
     path.write_text(render_report(made_up_view()), encoding="utf-8")
     page.goto(path.as_uri())
-    expect(page.locator("#performance-chart canvas")).to_be_visible()
+    drawn(page)
     assert page.evaluate(f"{GRAPH}.getOption().series.length") == 8
     assert faults(page) == []
 

@@ -11,7 +11,7 @@ from scipy.stats import chi2
 from noria.errors import UsageError
 from noria.stats.detection.budget import e_bh, run_lengths
 from noria.stats.detection.expected import calibrate
-from noria.stats.detection.glr import LOOKS, dispersion, mean_glr, shape_glr
+from noria.stats.detection.glr import LOOKS, dispersion, dispersions, mean_glr, shape_glr, spreads
 from noria.stats.detection.vectors import direction_run_length, direction_z, halves, novelty
 
 MIX = np.array([0.4, 0.3, 0.2, 0.1])
@@ -41,6 +41,20 @@ def test_quiet_streams_keep_the_run_length():
     assert max(alarms.values()) <= 60 * 500 / 1000
 
 
+def test_a_mean_keeps_the_run_length_also_where_its_reference_is_short():
+    """Sixteen and forty days of reference: the spread learnt from them is itself uncertain (Student's, not normal)."""
+    alarms, streams, windows = 0, 150, 70
+    for seed in range(streams):
+        rng = np.random.default_rng(seed)
+        old, weekend = (rng.normal(size=n) for n in (40, 16)), np.arange(windows) % 7 >= 5
+        reference = [[len(v), v.sum(), (v**2).sum()] for v in old]
+        n = np.column_stack([~weekend, weekend]).astype(float)
+        alarms += (
+            mean_glr(reference, n, n * rng.normal(size=(windows, 1)), spans=(1, 2, 3, 4, 6)).alarm(500) is not None
+        )
+    assert alarms <= streams * windows / 500
+
+
 def test_a_change_of_shape_and_of_mean_is_found():
     rng = np.random.default_rng(1)
     counts = np.vstack([rng.multinomial(60, MIX, 100), rng.multinomial(60, MIX[::-1], 20)])
@@ -67,6 +81,59 @@ def test_scatter_beyond_chance_is_seen():
     even = rng.multinomial(100, MIX, 300)
     assert dispersion(even.sum(0), even) == pytest.approx(1, abs=0.15)
     assert dispersion(3 * even.sum(0), 3 * even) == pytest.approx(3, abs=0.3)
+
+
+def drifting(rng, windows, stays):
+    """Windows of 200 queries whose mix wanders about MIX; a deviation halves within a few windows where it `stays`."""
+    leaning = np.zeros((windows, 4))
+    for t in range(windows):
+        fresh = rng.normal(size=4) * 0.2
+        leaning[t] = fresh if t == 0 else stays * leaning[t - 1] + fresh * np.sqrt(1 - stays**2)
+    shares = MIX * np.exp(leaning)
+    return np.array([rng.multinomial(200, share / share.sum()) for share in shares])
+
+
+def test_what_lasts_for_some_windows_is_no_change():
+    """Forty streams that wander for hours, some 12 alarms promised: one spread for all tells of nearly each stream."""
+    alarms = {"one spread": 0, "one for each span": 0}
+    for seed in range(40):
+        cells = drifting(np.random.default_rng(seed), 636, 0.5)
+        old, new = cells[:336], cells[336:]
+        before = old.sum(0)
+        alarms["one spread"] += shape_glr(before, new, dispersion=dispersion(before, old)).alarm(1000) is not None
+        alarms["one for each span"] += shape_glr(before, new, dispersion=dispersions(old)).alarm(1000) is not None
+    assert alarms["one spread"] > 30
+    assert alarms["one for each span"] <= 18
+
+
+def test_a_mean_that_lasts_for_some_windows_is_no_change():
+    alarms = {"one spread": 0, "one for each span": 0}
+    for seed in range(60):
+        rng, level = np.random.default_rng(seed), np.zeros(400)
+        for t in range(1, 400):
+            level[t] = 0.5 * level[t - 1] + rng.normal()
+        old, new = level[:200], level[200:]
+        reference, ones = [len(old), old.sum(), (old**2).sum()], np.ones(200)
+        alarms["one spread"] += mean_glr(reference, ones, new).alarm(1000) is not None
+        alarms["one for each span"] += (
+            mean_glr(reference, ones, new, dispersion=spreads(ones, old)).alarm(1000) is not None
+        )
+    assert alarms["one spread"] > 40
+    assert alarms["one for each span"] <= 60 * 200 / 1000 * 1.5
+
+
+def test_independent_windows_scatter_alike_at_each_span():
+    rng = np.random.default_rng(8)
+    told = np.median([dispersions(rng.multinomial(100, MIX, 336)) for _ in range(20)], axis=0)
+    assert told.max() < 1.3
+    assert (np.diff(told) >= 0).all()
+    assert np.median([spreads(np.ones(336), rng.normal(size=336)) for _ in range(20)], axis=0).max() < 1.5
+
+
+@pytest.mark.parametrize("wrong", [0.5, (1.0, 2.0), float("nan")])
+def test_a_dispersion_below_one_or_for_other_spans_is_refused(wrong):
+    with pytest.raises(UsageError, match="one or one for each span"):
+        shape_glr([5, 5], [[1, 1]], dispersion=wrong, spans=(1, 2, 3))
 
 
 def test_a_new_cluster_moves_the_direction_and_is_new():

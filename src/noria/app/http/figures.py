@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from noria.app.http.rendering import without_nan
 from noria.records import DAY_MS, Rate
 from noria.stats import wilson
 
@@ -23,6 +24,8 @@ METRICS: Mapping[str, tuple[str, str]] = {
     "new_domain": ("New domain", "legitimate requests outside the scope ÷ queries"),
     "irrelevant": ("Irrelevant", "no support request at all ÷ queries"),
 }
+UNLABELLED = {"meaning": "A new kind of query", "words": "Wording"}
+"""What findings are about that no label tells of; others by their own name."""
 KINDS = {"release": "went live", "rollback": "rolled back to", "hold": "on hold", "refuse": "refused"}
 
 
@@ -47,15 +50,6 @@ class Mark:
     from_ms: int
     to_ms: int
     id: str = ""
-
-
-def without_nan(value: Any) -> Any:
-    """A copy of plain data in which NaN and infinities are None: JSON has no word for them."""
-    if isinstance(value, Mapping):
-        return {str(k): without_nan(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [without_nan(v) for v in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def percent(share: float | None) -> str:
@@ -258,11 +252,16 @@ def as_csv(view: Mapping[str, Any]) -> str:
     return out.getvalue()
 
 
+def finding_title(metric: str) -> str:
+    """What a finding is about, in a few words."""
+    return METRICS[metric][0] if metric in METRICS else UNLABELLED.get(metric, metric.replace("_", " ").capitalize())
+
+
 def _finding(f: Mapping[str, Any], place: int) -> dict[str, Any]:
     return {
         "key": f"F{place}",
         "id": f.get("finding_id", ""),
-        "metric": METRICS.get(f["metric"], (f["metric"], ""))[0],
+        "metric": finding_title(f["metric"]),
         "sentence": f["sentence"],
         "raised": time_text(f["raised_ms"]),
         "raised_day": date_text(f["raised_ms"]),

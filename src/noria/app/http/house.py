@@ -17,6 +17,8 @@ from noria.records.sessions import HandOver, Session, Turn
 from noria.serve import Asked, Keyring, Principal
 from noria.serve.access import RateLimit
 
+FORM_FIELD = "form_mark"
+
 
 class AnsweringService(Protocol):
     """Answers queries and takes feedback; what its futures acknowledge is on disk."""
@@ -206,5 +208,12 @@ async def principal_of(request: Request) -> Principal:
     return who
 
 
+async def form_mark_of(request: Request) -> str:
+    """What a form of ours sends along in `FORM_FIELD` where no script does; "" where nobody signed in."""
+    mark: str = request.scope["form_mark"]
+    return mark
+
+
 TheHouse = Annotated[House, Depends(house_of)]
 Who = Annotated[Principal, Depends(principal_of)]
+FormMark = Annotated[str, Depends(form_mark_of)]

@@ -22,7 +22,7 @@ from noria import __version__
 from noria.app.http import pages, problems
 from noria.app.http.access import login
 from noria.app.http.access.gate import Gate
-from noria.app.http.dashboard import findings, notebooks, queries, routes
+from noria.app.http.dashboard import findings, notebooks, queries, routes, warming
 from noria.app.http.guard import Guard
 from noria.app.http.house import House
 from noria.app.http.rendering import STATIC
@@ -52,6 +52,7 @@ def create_app(house: House) -> FastAPI:
         refreshing, ended = asyncio.create_task(_keep_fresh(house)), threading.Event()
         # a thread of its own, which nobody waits for: what a desk was asked is taken up again by whoever comes next
         threading.Thread(target=_keep_exchanging, args=(house, ended), name="noria-desks", daemon=True).start()
+        threading.Thread(target=warming.warm, args=(house,), name="noria-pages", daemon=True).start()
         try:
             yield
         finally:

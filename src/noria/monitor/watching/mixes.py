@@ -15,7 +15,7 @@ import numpy as np
 from noria.monitor.watching.placing import HOUR_MS
 from noria.monitor.watching.series import Floats, is_weekend
 from noria.records import DECISIONS, Prediction, Stream
-from noria.stats.detection.glr import dispersion
+from noria.stats.detection.glr import SPANS, dispersions
 
 _CONFIDENCES, _LENGTHS, _WORDS = 16, 10, 64
 # Windows are as many hours as hold so many queries on average; the longest that is watched is so many windows.
@@ -88,7 +88,7 @@ class Mix:
     """What a measure's detector remembers.
 
     began_ms: from when the reference is taken. width: hours of a window, 0 while the reference is taken. before,
-    moments: of the reference, for working days and weekends. scatter: see `dispersion`. windows: single hours of the
+    moments: of the reference, for working days and weekends. scatter: see `dispersions`. windows: single hours of the
     reference time, then the latest windows.
     """
 
@@ -97,7 +97,7 @@ class Mix:
     width: int = 0
     before: tuple[tuple[float, ...], ...] = ()
     moments: tuple[tuple[float, ...], ...] = ()
-    scatter: float = 1.0
+    scatter: tuple[float, ...] = (1.0,) * len(SPANS)
     windows: tuple[Window, ...] = field(default=())
 
     def to_json(self) -> dict[str, Any]:
@@ -116,9 +116,9 @@ class Mix:
         table = flat.reshape(max(state["n_windows"], 1), -1)[: state["n_windows"]]
         windows = tuple(Window(int(at), tuple(counts), (n, s, q)) for at, n, s, q, *counts in table.tolist())
         rows = {name: tuple(tuple(row) for row in state[name]) for name in ("before", "moments")}
-        return cls(
-            state["began_ms"], state["release"], state["width"], **rows, scatter=state["scatter"], windows=windows
-        )
+        told = state["scatter"]
+        scatter = (float(told),) * len(SPANS) if isinstance(told, int | float) else tuple(told)  # one figure: of before
+        return cls(state["began_ms"], state["release"], state["width"], **rows, scatter=scatter, windows=windows)
 
     def take(self, measure: Measure, predictions: Sequence[Prediction]) -> Self:
         """With later predictions in order of time; another release begins a new reference where that matters."""
@@ -157,7 +157,7 @@ class Mix:
         rows = np.array([w.moments for w in mix.windows])
         before = tuple(tuple(row) for row in cells.sum(axis=0).tolist())
         moments = tuple(tuple(rows[ends == end].sum(axis=0).tolist()) for end in (False, True))
-        return replace(mix, before=before, moments=moments, scatter=dispersion(before, cells), windows=())
+        return replace(mix, before=before, moments=moments, scatter=dispersions(cells), windows=())
 
     def weekends(self, windows: Sequence[Window]) -> np.ndarray:
         """Whether each window lies on a weekend."""

@@ -79,7 +79,7 @@ def _alarm(measure: Measure, mix: Mix, whole: Sequence[Window], fresh: int, per_
     if len(hits) == 0:
         return None
     last = len(whole) - fresh + int(hits[0])
-    index, low, high = begin(mix.before, cells[: last + 1], dispersion=mix.scatter)
+    index, low, high = begin(mix.before, cells[: last + 1], dispersion=mix.scatter[-1])
     starts = [whole[i].at * mix.width * HOUR_MS for i in (index, low, high)]
     raised_ms = (whole[last].at + 1) * mix.width * HOUR_MS
     n, total, _ = np.sum(mix.moments, axis=0).tolist()

@@ -6,7 +6,7 @@ import hmac
 import math
 from collections.abc import Iterable
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote
 
 from starlette.datastructures import MutableHeaders
 from starlette.responses import RedirectResponse, Response
@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from noria.app.http.access.rules import OPEN, Rule, rule_of
 from noria.app.http.dashboard.notebooks import PREFIX as NOTEBOOK
-from noria.app.http.house import House
+from noria.app.http.house import FORM_FIELD, House
 from noria.app.http.problems import HttpProblem, respond, wants_page
 from noria.records.access import ALL_ACCOUNTS
 from noria.serve.access import Principal
@@ -52,11 +52,15 @@ class Gate:
             await self._preflight(headers.get(b"origin", b"").decode("latin-1"))(scope, receive, send)
             return
         rule = rule_of(scope["method"], scope["path"])
+        if rule.right != OPEN and scope["method"] not in _SAFE and FORM_HEADER not in headers and _is_form(headers):
+            # a page without scripts has no other place for its mark; the guard has read the body and limited it
+            receive, headers[FORM_HEADER] = await _mark_in(receive)
         who, refusal, marked_send = self.admit(scope, headers, rule, send)
         if refusal is not None:
             await refusal(scope, receive, marked_send)
             return
-        scope["principal"] = who
+        cookie = cookie_of(headers.get(b"cookie", b""))
+        scope["principal"], scope["form_mark"] = who, self.house.keyring.form_token(cookie) if cookie else ""
         await self.app(scope, receive, marked_send)
 
     def admit(
@@ -122,6 +126,7 @@ class Gate:
         return keyring.who(None), False
 
     def _from_our_page(self, headers: dict[bytes, bytes]) -> bool:
+        """Whether a header, or a hidden field of a plain form, holds what only a page of this site can know."""
         wanted = self.house.keyring.form_token(cookie_of(headers.get(b"cookie", b"")))
         return hmac.compare_digest(headers.get(FORM_HEADER, b""), wanted.encode())
 
@@ -138,6 +143,25 @@ class Gate:
         return Response(
             status_code=204, headers={"Access-Control-Allow-Origin": origin, "Vary": "Origin"} | _ALLOWED_ACROSS
         )
+
+
+def _is_form(headers: dict[bytes, bytes]) -> bool:
+    return headers.get(b"content-type", b"").partition(b";")[0].strip().lower() == b"application/x-www-form-urlencoded"
+
+
+async def _mark_in(receive: Receive) -> tuple[Receive, bytes]:
+    """The mark of a form's body, b"" where it has none or several, and the body to be received once more."""
+    messages, body = [await receive()], bytearray()
+    body += messages[-1].get("body", b"")
+    while messages[-1].get("more_body", False):
+        messages.append(await receive())
+        body += messages[-1].get("body", b"")
+
+    async def again() -> Message:
+        return messages.pop(0) if messages else await receive()
+
+    found = parse_qs(body.decode("utf-8", "replace")).get(FORM_FIELD, [])
+    return again, found[0].encode() if len(found) == 1 else b""
 
 
 def cookie_of(header: bytes) -> str:

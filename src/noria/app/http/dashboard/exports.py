@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from fastapi.responses import Response
 
-from noria.app.http.figures import without_nan
+from noria.app.http.rendering import without_nan
 from noria.monitor.quality import METRICS
 from noria.monitor.windows.reading import Measures
 from noria.records import DECISIONS, FEEDBACK_KINDS

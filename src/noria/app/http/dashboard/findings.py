@@ -10,8 +10,8 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from noria.app.http.dashboard import exports, views
-from noria.app.http.figures import METRICS, date_text, percent, time_text
-from noria.app.http.house import TheHouse, Who
+from noria.app.http.figures import METRICS, date_text, finding_title, percent, time_text
+from noria.app.http.house import FORM_FIELD, FormMark, TheHouse, Who
 from noria.app.http.rendering import render
 from noria.app.http.schemas import MAX_TEXT
 from noria.app.http.watched import Watching
@@ -36,9 +36,9 @@ async def findings(house: TheHouse) -> HTMLResponse:
 
 
 @router.get("/findings/{finding_id}")
-async def finding(house: TheHouse, who: Who, finding_id: str) -> HTMLResponse:
+async def finding(house: TheHouse, who: Who, mark: FormMark, finding_id: str) -> HTMLResponse:
     """One finding: what changed, when it began, why, and what people say."""
-    return HTMLResponse(await asyncio.to_thread(_finding_page, house.watching, who, finding_id))
+    return HTMLResponse(await asyncio.to_thread(_finding_page, house.watching, who, mark, finding_id))
 
 
 @router.get("/findings/{finding_id}/parts.csv")
@@ -51,32 +51,32 @@ async def finding_csv(house: TheHouse, finding_id: str) -> Response:
 
 
 @router.post("/findings/{finding_id}/acknowledge")
-async def acknowledge(request: Request, house: TheHouse, who: Who, finding_id: str) -> Response:
+async def acknowledge(request: Request, house: TheHouse, who: Who, mark: FormMark, finding_id: str) -> Response:
     """Somebody looks after it."""
     await asyncio.to_thread(house.watching.acknowledge, finding_id, who.name, house.now_ms())
-    return await _said(request, house, who, finding_id)
+    return await _said(request, house, who, mark, finding_id)
 
 
 @router.post("/findings/{finding_id}/comments")
-async def comment(request: Request, house: TheHouse, who: Who, finding_id: str) -> Response:
+async def comment(request: Request, house: TheHouse, who: Who, mark: FormMark, finding_id: str) -> Response:
     """Takes a comment."""
     text = parse_qs((await request.body()).decode("utf-8", "replace")).get("text", [""])[0].strip()
     if not text or len(text) > MAX_TEXT:
         raise HTTPException(422, f"A comment has 1 to {MAX_TEXT} characters.")
     made = Comment(house.new_id(), finding_id, who.name, house.now_ms(), text)
     await asyncio.to_thread(house.watching.comment, made)
-    return await _said(request, house, who, finding_id)
+    return await _said(request, house, who, mark, finding_id)
 
 
-async def _said(request: Request, house: TheHouse, who: Principal, finding_id: str) -> Response:
+async def _said(request: Request, house: TheHouse, who: Principal, mark: str, finding_id: str) -> Response:
     """The part of the page that changed, or, without scripts, the page again."""
     if "hx-request" not in request.headers:
         return RedirectResponse(f"/findings/{finding_id}", 303)
-    context = await asyncio.to_thread(_people, house.watching, who, finding_id)
+    context = await asyncio.to_thread(_people, house.watching, who, mark, finding_id)
     return HTMLResponse(render("_said.html", **context))
 
 
-def _people(watching: Watching, who: Principal, finding_id: str) -> dict[str, Any]:
+def _people(watching: Watching, who: Principal, mark: str, finding_id: str) -> dict[str, Any]:
     alert = next((a for a in watching.alerts() if finding_id in a.finding_ids), None)
     said = [
         {"author": c.author, "when": time_text(c.time_ms), "text": c.text} for c in watching.comments(finding_id)
@@ -84,11 +84,11 @@ def _people(watching: Watching, who: Principal, finding_id: str) -> dict[str, An
     since = None if alert is None else time_text(alert.acknowledged_ms or alert.resolved_ms or alert.opened_ms)
     return {
         "finding_id": finding_id, "alert": alert, "alert_since": since, "comments": said,
-        "may_say": "label" in who.may, "max_text": MAX_TEXT,
+        "may_say": "label" in who.may, "max_text": MAX_TEXT, "form_field": FORM_FIELD, "form_mark": mark,
     }  # fmt: skip
 
 
-def _finding_page(watching: Watching, who: Principal, finding_id: str) -> str:
+def _finding_page(watching: Watching, who: Principal, mark: str, finding_id: str) -> str:
     every = list(watching.findings())
     place = next((i for i, f in enumerate(every) if f.finding_id == finding_id), None)
     if place is None:
@@ -109,7 +109,7 @@ def _finding_page(watching: Watching, who: Principal, finding_id: str) -> str:
         title=f"Finding F{place + 1}",
         key=f"F{place + 1}",
         finding=found,
-        metric=views.finding_title(found),
+        metric=finding_title(found.metric),
         evidence="labels" if found.stream == "labels" else "queries",
         raised=time_text(found.raised_ms),
         low=date_text(found.inception_low_ms),
@@ -125,7 +125,7 @@ def _finding_page(watching: Watching, who: Principal, finding_id: str) -> str:
         others=[(f"F{every.index(f) + 1}", f) for f in others],
         since_day=day_of(found.inception_ms),
         until_day=day_of(until),
-        **_people(watching, who, finding_id),
+        **_people(watching, who, mark, finding_id),
     )
 
 

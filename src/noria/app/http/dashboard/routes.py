@@ -122,7 +122,7 @@ def _slices(
     }
     step = views.step_for(days)
     place = (account, "all", "") if value is None else _place(account, kind, value)
-    title = "All traffic" if value is None else f"{views.KINDS[kind]} {value or '(none)'}"
+    title = "all traffic" if value is None else f"{views.KINDS[kind]} {value or '(none)'}"
     measures = watching.series(step, since, until, *place)
     # findings are told from the traffic of all accounts
     every = [] if context["own"] else watching.findings()

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from noria.app.http.figures import METRICS, NOT_ENOUGH, date_text, number, percent, time_text, without_nan
+from noria.app.http.figures import NOT_ENOUGH, date_text, finding_title, number, percent, time_text
+from noria.app.http.rendering import without_nan
 from noria.monitor.windows.reading import Measures
 from noria.records import DAY_MS, HOUR_MS, Finding, LedgerEntry
 from noria.records.findings import Alert, Dimension, Explanation, Part
@@ -125,7 +126,7 @@ def finding_rows(findings: Sequence[Finding], alerts: Sequence[Alert]) -> list[d
         {
             "key": f"F{place}",
             "id": f.finding_id,
-            "metric": finding_title(f),
+            "metric": finding_title(f.metric),
             "sentence": f.sentence,
             "low": date_text(f.inception_low_ms),
             "high": date_text(f.inception_high_ms),
@@ -134,11 +135,6 @@ def finding_rows(findings: Sequence[Finding], alerts: Sequence[Alert]) -> list[d
         }
         for place, f in enumerate(findings, 1)
     ][::-1]
-
-
-def finding_title(finding: Finding) -> str:
-    """What a finding is about, in a word or two."""
-    return METRICS.get(finding.metric, (finding.metric.replace("_", " ").capitalize(), ""))[0]
 
 
 def explained(told_of: Explanation) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse, Response
 
-from noria.app.http.figures import without_nan
 from noria.app.http.house import House, TheHouse
+from noria.app.http.rendering import without_nan
 from noria.app.http.schemas import ChallengerReply, LiveReply, ReadyReply, ReleaseReply
 from noria.app.http.v1.asking import PROBLEM
 from noria.errors import NoRelease

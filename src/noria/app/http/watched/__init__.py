@@ -33,6 +33,10 @@ class Backlog:
 class Watching(Protocol):
     """Reads what is watched, and takes what people say of findings."""
 
+    def counted(self) -> bool:
+        """Whether windows were made yet; unlike `span` it makes none anew."""
+        ...
+
     def span(self) -> Span | None: ...
 
     def series(

@@ -42,6 +42,10 @@ class StoredWatching:
         self._lock, self._looked_ms = threading.Lock(), 0
         self._known: dict[tuple[object, ...], Sequence[Measures]] = {}
 
+    def counted(self) -> bool:
+        """Whether windows were made yet; unlike `span` it makes none anew."""
+        return self._stores.journal.get_state(STATE) is not None
+
     def span(self) -> Span | None:
         """None where no windows were made yet."""
         self.freshen()

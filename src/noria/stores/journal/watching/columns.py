@@ -60,7 +60,9 @@ def read_columns(connection: Connection, since_ms: int, until_ms: int) -> Traffi
 
 def span_of(connection: Connection) -> tuple[int, int] | None:
     """The first and the last query time; None without traffic."""
-    first, last = connection.execute(select(func.min(PREDICTIONS.c.time_ms), func.max(PREDICTIONS.c.time_ms))).one()
+    # each by itself: asked for both at once, SQLite reads the index from end to end
+    ends = (select(end(PREDICTIONS.c.time_ms)).scalar_subquery() for end in (func.min, func.max))
+    first, last = connection.execute(select(*ends)).one()
     return None if first is None else (int(first), int(last))
 
 

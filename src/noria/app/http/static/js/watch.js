@@ -23,7 +23,7 @@ function draw(host) {
   graph.setOption({
     animation: false, useUTC: true, aria: { enabled: false },
     textStyle: { fontFamily: getComputedStyle(document.body).fontFamily, color: ink },
-    grid: { top: 34, left: narrow ? 44 : 52, right: narrow ? 14 : 22, bottom: 30 },
+    grid: { top: 46, left: narrow ? 44 : 52, right: narrow ? 14 : 22, bottom: 30 },
     legend: { top: 0, left: narrow ? 8 : 44, textStyle: { color: ink }, inactiveColor: muted, data: [data.title.split(",")[0], { name: "95 % interval", icon: "roundRect", itemStyle: { color: color("band"), opacity: 1 } }] },
     xAxis: { type: "time", axisLine: { lineStyle: { color: muted } }, axisLabel: { color: muted, hideOverlap: true, formatter: { year: "{yyyy}", month: "{MMM}", day: "{d} {MMM}", hour: "{HH}:{mm}" } }, splitLine: { show: false }, splitNumber: narrow ? 3 : 8 },
     yAxis: { type: "value", min: floor, max: ceiling, axisLabel: { color: muted, formatter: (v) => `${Math.round(100 * v)} %` }, splitLine: { lineStyle: { color: line } } },
@@ -42,7 +42,7 @@ function draw(host) {
       {
         name: data.title.split(",")[0], type: "line", data: pick((p) => p.value), z: 3, animation: false, symbol: "circle", symbolSize: narrow ? 4 : 6, showAllSymbol: true,
         itemStyle: { color: accent }, lineStyle: { color: accent, width: 2 },
-        markLine: { silent: true, symbol: "none", animation: false, label: { formatter: (m) => m.name, color: muted, fontSize: 11 }, data: data.lines.map((l) => ({ name: l.text, xAxis: l.time_ms, lineStyle: { color: muted, type: "solid", width: 1 } })) },
+        markLine: { silent: true, symbol: "none", animation: false, label: { formatter: (m) => m.name, color: muted, fontSize: 11 }, data: apart(data, host.clientWidth).map((l) => ({ name: l.text, xAxis: l.time_ms, lineStyle: { color: muted, type: "solid", width: 1 } })) },
         markArea: { animation: false, itemStyle: { color: bad, opacity: 0.16 }, data: data.bands.map((b) => [{ name: b.id, xAxis: b.from_ms, label: { show: false } }, { xAxis: Math.max(b.to_ms, b.from_ms + DAY_MS / 8) }]) },
       },
     ],
@@ -54,7 +54,19 @@ function draw(host) {
   });
 }
 
+// of lines that stand close together only the first is named: two names on one place can be read by nobody
+function apart(data, width) {
+  const times = data.points.map((p) => p.time_ms), least = 44 * (Math.max(...times) - Math.min(...times)) / Math.max(width - 74, 1);
+  let named = -Infinity;
+  return [...data.lines].sort((a, b) => a.time_ms - b.time_ms).map((l) => {
+    if (l.time_ms - named < least) return { ...l, text: "" };
+    named = l.time_ms;
+    return l;
+  });
+}
+
 const seen = new ResizeObserver((entries) => {
+  if (typeof echarts === "undefined") return;
   for (const entry of entries) { echarts.getInstanceByDom(entry.target)?.resize(); draw(entry.target); }
 });
 
@@ -64,7 +76,7 @@ function start(root) {
 }
 
 function savePng(id) {
-  const graph = echarts.getInstanceByDom(document.getElementById(id));
+  const graph = typeof echarts === "undefined" ? undefined : echarts.getInstanceByDom(document.getElementById(id));
   if (!graph) return;
   const link = document.createElement("a");
   link.href = graph.getDataURL({ type: "png", pixelRatio: 2, backgroundColor: color("panel") });
@@ -89,5 +101,6 @@ document.addEventListener("htmx:responseError", (event) => {
   place.setAttribute("role", "alert");
   place.textContent = told;
 });
+document.addEventListener("noria:charts", () => start(document));
 dark.addEventListener("change", () => start(document));
 start(document);
