@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from tests.house import open_stores
 
 from noria.monitor import AlarmPolicy, check
 from noria.monitor.watching.unlabelled import Mixes, watch
-from noria.records import DAY_MS, Answer, Finding, Prediction, Query
+from noria.records import DAY_MS, HOUR_MS, Answer, Finding, Prediction, Query
 
 PER_YEAR = {"confidence": 0.2, "decisions": 0.2, "text": 0.2}
 WORDS = [f"w{i}" for i in range(200)]
@@ -63,6 +64,17 @@ def test_a_change_is_told_with_its_beginning(change: str) -> None:
     assert at < first.raised_ms <= at + 6 * DAY_MS
     assert first.stream != "labels"
     assert "a reason to look" in first.sentence
+
+
+@pytest.mark.parametrize("shift", [0.5, 1, 1.5, 2, 2.5])
+def test_a_beginning_within_a_window_is_in_the_set(shift: float) -> None:
+    """Windows are of several hours; whenever in one of them it begins, the set holds it."""
+    rows = traffic(7, 30, "length")
+    hours = int(shift * HOUR_MS)
+    late = [replace(p, query=replace(p.query, time_ms=p.query.time_ms + hours)) for p in rows]
+    told = next(f for f in findings(late, 30) if f.metric == "length")
+    assert told.inception_low_ms <= START + CHANGE * DAY_MS + hours <= told.inception_high_ms
+    assert told.inception_low_ms <= told.inception_ms <= told.inception_high_ms <= told.raised_ms
 
 
 def test_quiet_streams_keep_the_budget() -> None:

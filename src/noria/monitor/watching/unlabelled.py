@@ -80,7 +80,8 @@ def _alarm(measure: Measure, mix: Mix, whole: Sequence[Window], fresh: int, per_
         return None
     last = len(whole) - fresh + int(hits[0])
     index, low, high = begin(mix.before, cells[: last + 1], dispersion=mix.scatter[-1])
-    starts = [whole[i].at * mix.width * HOUR_MS for i in (index, low, high)]
+    # whatever begins within a window shows in it: the set goes on to the end of its last one
+    starts = [at * mix.width * HOUR_MS for at in (whole[index].at, whole[low].at, whole[high].at + 1)]
     raised_ms = (whole[last].at + 1) * mix.width * HOUR_MS
     n, total, _ = np.sum(mix.moments, axis=0).tolist()
     since = np.sum([w.moments for w in whole[index : last + 1]], axis=0).tolist()
