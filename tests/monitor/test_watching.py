@@ -95,6 +95,22 @@ def test_soon_after_an_alarm_the_set_is_a_wider_one() -> None:
     assert soon.high_ms - soon.low_ms > settled.high_ms - settled.low_ms
 
 
+@pytest.mark.parametrize("rate", [0.97, 0.99])
+def test_a_few_failures_in_a_row_are_no_further_fall(rate: float) -> None:
+    """Where failures are rare, two next to each other are no second change: of ten streams hardly one shows one."""
+    shown = 0
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        time_ms = np.sort(rng.integers(0, 56 * DAY_MS, 3000))
+        broken = time_ms >= 46 * DAY_MS
+        good = (rng.random(3000) < np.where(broken, 1 - 4 * (1 - rate), rate)).astype(float)
+        ones, no = np.ones(3000), np.zeros(3000, dtype=bool)
+        found = place(Rows(time_ms, time_ms, good, ones, ones, no, no.astype(np.int64)))
+        shown += bool(found.others)
+        assert found.agrees is not False
+    assert shown <= 2
+
+
 def test_a_second_fall_during_an_open_finding_is_added_to_it() -> None:
     """Six days after the first: told beside it, the first inception stays."""
     rows = two_drops(3)

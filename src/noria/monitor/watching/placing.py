@@ -19,6 +19,8 @@ HOUR_MS = 3_600_000
 LOOK_BACK_DAYS = 56
 # Twice the log-likelihood, in units of log(n), that a cut of the second opinion must win (MBIC).
 _CUT = 3.0
+# Variance (n p q) that a segment of it holds at least: of rare failures two in a row would be a fall by the bell curve.
+_SHORTEST = 2.0
 # Level at which a set holds the beginning in 95 %. An alarm falls on a moment at which chance has helped, so that a set
 # taken soon after errs about twice as often.
 LEVEL, SOON = 0.95, 0.975
@@ -95,7 +97,8 @@ def _falls(k: Floats, n: Floats) -> list[int]:
         return []
     mass = spread[filled]
     level = (k - n * p).sum(axis=1)[filled] / mass
-    cuts = partition(squares(level[:, None], mass), len(filled), _CUT * math.log(len(filled)))
+    shortest = math.ceil(_SHORTEST / float(mass.mean()))
+    cuts = partition(squares(level[:, None], mass), len(filled), _CUT * math.log(len(filled)), shortest)
     edges = [0, *cuts, len(filled)]
     means = [float(np.average(level[a:b], weights=mass[a:b])) for a, b in itertools.pairwise(edges)]
     return [int(filled[cut]) for cut, old, new in zip(cuts, means[:-1], means[1:], strict=True) if new < old]
