@@ -78,7 +78,9 @@ def test_the_broken_intent_the_words_and_the_release_are_named_with_numbers(stor
 
 def test_what_happened_outside_the_span_is_not_said_to_be_in_it(stores):
     late = Happening(CHANGE_MS + 36 * HOUR_MS, "release", "r3", "Release r3 went live")
-    told = explain(stores, FINDING, Around([late]), ExplainPolicy(), now_ms=NOW_MS)
+    soon = Happening(CHANGE_MS + HOUR_MS, "data", "it@2", "Data it@2 was loaded")
+    told = explain(stores, FINDING, Around([late, soon]), ExplainPolicy(), now_ms=NOW_MS)
+    assert any("loaded on 25 Jan 01:00, 1 hour after the likely beginning, within" in s for s in told.sentences)
     assert "Release r3 went live on 26 Jan 12:00, 36 hours after the likely beginning." in told.sentences
 
 

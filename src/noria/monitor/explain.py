@@ -53,10 +53,9 @@ class ExplainPolicy:
     near_days: float = 2.0
 
     def __post_init__(self) -> None:
-        if self.explain_days < 1:
-            raise UsageError(f"explain_days = {self.explain_days} makes no sense; give 1 or more, such as 28.")
-        if not 0 < self.explain_level < 1:
-            raise UsageError(f"explain_level = {self.explain_level} makes no sense; give a share such as 0.95.")
+        if self.explain_days < 1 or not 0 < self.explain_level < 1:
+            told = f"explain_days = {self.explain_days} and explain_level = {self.explain_level}"
+            raise UsageError(f"{told} make no sense; give 1 or more, and a share such as 0.95.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,8 +282,9 @@ def _slice(dimension: str, value: str, p: SlicePart) -> str:
 def _happened(h: Happening, finding: Finding) -> str:
     away = h.time_ms - finding.inception_ms
     hours = abs(away) / HOUR_MS
-    far = f"{hours:.0f} hours" if hours < 48 else f"{hours / 24:.0f} days"
-    when = "when it began" if hours < 1 else f"{far} {'after' if away > 0 else 'before'} the likely beginning"
+    far, unit = (round(hours), "hour") if hours < 48 else (round(hours / 24), "day")
+    side, unit = "after" if away > 0 else "before", unit + "s" * (far > 1)
+    when = "when it began" if hours < 1 else f"{far} {unit} {side} the likely beginning"
     if hours >= 1 and finding.inception_low_ms <= h.time_ms <= finding.inception_high_ms:
         when += ", within the span in which it began"
     at = dt.datetime.fromtimestamp(h.time_ms / 1000, dt.UTC)
