@@ -137,3 +137,20 @@ def test_a_drop_that_joins_a_shift_is_told_with_its_own_reasons(stores):
     assert told.subject == "[high] fell"
     assert told.sentences[1].startswith("Success on in-scope queries fell by 100.0 points")
     assert told.link == "https://va.example.com/findings/success-1"
+
+
+def test_who_takes_an_alert_while_it_is_being_sent_keeps_it(stores):
+    for number in range(40):
+        add(stores, number, CHANGE_MS + (number - 20) * 6 * HOUR_MS, "vpn", number < 20)
+    stores.journal.settle(settled)
+    stores.journal.add_findings([FINDING])
+
+    class Slow(Recording):
+        def tell(self, notice):
+            super().tell(notice)
+            stores.journal.watching.change_alert(FINDING.finding_id, status="acknowledged", acknowledged_by="ann")
+
+    house = replace(open_house(stores), channels=(Slow("mail"),))
+    watch(house, now_ms=NOW_MS)
+    (kept,) = stores.journal.watching.alerts()
+    assert (kept.status, kept.acknowledged_by, set(kept.told)) == ("acknowledged", "ann", {"mail"})

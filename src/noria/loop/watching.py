@@ -68,8 +68,9 @@ def _tell(house: House, now_ms: int) -> tuple[int, tuple[str, ...]]:
             except OutsideError as error:
                 warnings.append(f"the channel {channel.name} took no alert; the next turn tries again: {error}")
                 break
-            # kept at once: what a channel has must not come twice when the next one fails
-            watching.keep_alerts([noted(alert, channel.name, now_ms=now_ms)])
+            # kept at once: what a channel has must not come twice when the next one fails; and alone: sending takes
+            # seconds, in which somebody may have taken the alert
+            watching.change_alert(alert.alert_id, told=noted(alert, channel.name, now_ms=now_ms).told)
             told += 1
     return told, tuple(warnings)
 
