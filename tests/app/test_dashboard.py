@@ -14,7 +14,7 @@ from tests.app.watched_home import DAYS, END_MS, FINDING_ID, PROBE, START_MS, ma
 
 from noria.app.http.dashboard.warming import warm
 from noria.app.http.server import create_app
-from noria.records import DAY_MS
+from noria.records import DAY_MS, Finding
 from noria.records.access import AccountRules, AuditEntry
 
 PAGES = ("/", "/findings", f"/findings/{FINDING_ID}", "/slices", "/queries", "/queries/p00005", "/labels",
@@ -272,3 +272,23 @@ def test_the_performance_page_counts_what_the_windows_hold(client):
     assert len(told) == DAYS
     assert told[0]["day"] == "2026-01-05"
     assert sum(d["predictions"] for d in told) == len(client.house.stores.journal.predictions(START_MS, END_MS))
+
+
+@pytest.mark.parametrize(
+    ("metric", "before", "after", "told"),
+    [
+        ("length", 68.5, 71.0, "+2.5 characters: 68.5 to 71.0"),
+        ("words", 68.5, 71.0, "– words have no one figure"),
+        ("confidence", 0.8, 0.7, "\u221210.0 points: 80.0 % to 70.0 %"),
+    ],
+)
+def test_a_change_is_told_in_its_own_unit(changing, metric, before, after, told):
+    """A length of 68 characters is no 6,850 %."""
+    client, at = client_of(changing), END_MS - DAY_MS
+    client.headers["authorization"] = f"Bearer {add_key(client.house, 'admin')}"
+    client.house.stores.journal.add_findings(
+        [Finding(f"{metric}-1", metric, at, at, at, at, before, after, "It changed.", stream="text")]
+    )
+    page = shown(client.get(f"/findings/{metric}-1")).replace("\u00a0", " ")
+    client.house.stores.close()
+    assert f"Change {told} " in page

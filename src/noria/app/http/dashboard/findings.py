@@ -17,7 +17,7 @@ from noria.app.http.schemas import MAX_TEXT
 from noria.app.http.watched import Watching
 from noria.errors import NotFound
 from noria.monitor import day_of
-from noria.records import DAY_MS
+from noria.records import DAY_MS, Finding
 from noria.records.access import ALL_ACCOUNTS
 from noria.records.findings import Comment
 from noria.serve.access import Principal
@@ -115,9 +115,7 @@ def _finding_page(watching: Watching, who: Principal, mark: str, finding_id: str
         low=date_text(found.inception_low_ms),
         high=date_text(found.inception_high_ms),
         began=date_text(found.inception_ms),
-        before=percent(found.before),
-        after=percent(found.after),
-        points=views.points(found.after - found.before),
+        change=_change(found),
         explained=told and views.explained(told),
         chart=chart,
         rows=views.chart_rows(chart, step),
@@ -127,6 +125,16 @@ def _finding_page(watching: Watching, who: Principal, mark: str, finding_id: str
         until_day=day_of(until),
         **_people(watching, who, mark, finding_id),
     )
+
+
+def _change(found: Finding) -> tuple[str, str]:
+    """How large a change is, and of what: only the text of queries is not measured in shares."""
+    if found.metric == "words":
+        return "–", "words have no one figure"
+    if found.metric == "length":
+        more = f"{found.after - found.before:+.1f}".replace("-", "\u2212")
+        return more, f"characters: {found.before:.1f} to {found.after:.1f}"
+    return views.points(found.after - found.before), f"points: {percent(found.before)} to {percent(found.after)}"
 
 
 def _bins(watching: Watching, since_ms: int, until_ms: int) -> list[float]:
