@@ -242,12 +242,12 @@ def _sentences(
 
 
 def _told(splits: Mapping[str, Split], least: float) -> list[str]:
-    """The dimension that tells most, and every slice that moved otherwise than the rest, the way of the whole."""
+    """The dimension that tells most, and every slice that moved further than the rest, the way of the whole."""
     if not splits:
         return []
     every = [(name, value, p) for name, split in splits.items() for value, p in split.parts.items()]
-    # what stayed as it was is apart from the rest, too, and no reason
-    moved = [t for t in every if t[2].within * (splits[t[0]].after - splits[t[0]].before) > 0]
+    # what moved less than the rest is apart from it, too, and no reason
+    moved = [t for t in every if t[2].apart * (splits[t[0]].after - splits[t[0]].before) > 0]
     clear = sorted((t for t in moved if abs(t[2].apart) >= least), key=lambda t: (-abs(t[2].apart), t[0], t[1]))
     name = clear[0][0] if clear else max(splits, key=lambda n: _spread(splits[n]))
     split = splits[name]
