@@ -77,6 +77,35 @@ def test_the_page_of_a_finding_tells_when_and_why(client):
     assert whole[0] < -0.08
 
 
+def test_a_finding_of_a_slice_is_named_and_drawn_by_its_slice(changing):
+    """Neither its title nor its graph nor the file behind it is of all traffic, and the graph of all is not marked."""
+    client = client_of(changing)
+    at = START_MS + 20 * DAY_MS
+    one = Finding("slice", "success", at + 4 * DAY_MS, at, at - DAY_MS, at + DAY_MS, 0.9, 0.3, "It fell.",
+                  slice="intent=vpn_slow")  # fmt: skip
+    client.house.stores.journal.add_findings([one])
+    page = client.get("/findings/slice")
+    assert "Success, intent vpn_slow around the change" in shown(page)
+    drawn = json.loads(re.search(r'data-chart="around">(.*?)</script>', page.text, re.DOTALL).group(1))
+    days = {p["time_ms"]: p["queries"] for p in drawn["points"]}
+    link = re.search(r'href="(/series\.csv[^"]*)"', page.text).group(1).replace("&amp;", "&")
+    assert "kind=intent" in link
+    assert "value=vpn_slow" in link
+    of_slice = sum(int(row["queries"]) for row in rows_of(client.get(link)))
+    of_all = sum(int(row["queries"]) for row in rows_of(client.get("/series.csv?days=91")))
+    assert 0 < sum(days.values()) <= of_slice < of_all / 2
+    assert "Success, intent vpn_slow" in shown(client.get("/findings"))
+    marked = client.get("/slices?kind=intent&metric=success&days=91")
+    assert not any(band["id"] == "slice" for band in _chart(marked)["bands"])
+    own = client.get("/slices?kind=intent&value=vpn_slow&metric=success&days=91")
+    assert any(band["id"] == "slice" for band in _chart(own)["bands"])
+    client.house.stores.close()
+
+
+def _chart(reply):
+    return json.loads(re.search(r"data-chart=[^>]*>(.*?)</script>", reply.text, re.DOTALL).group(1))
+
+
 def test_a_finding_that_is_not_there_is_not_found(client):
     assert client.get("/findings/nobody").status_code == 404
     assert client.get("/queries/nobody").status_code == 404

@@ -252,16 +252,17 @@ def as_csv(view: Mapping[str, Any]) -> str:
     return out.getvalue()
 
 
-def finding_title(metric: str) -> str:
-    """What a finding is about, in a few words."""
-    return METRICS[metric][0] if metric in METRICS else UNLABELLED.get(metric, metric.replace("_", " ").capitalize())
+def finding_title(metric: str, of: str = "") -> str:
+    """What a finding is about, and whose queries ("account=acme", "" = all), in a few words."""
+    name = METRICS[metric][0] if metric in METRICS else UNLABELLED.get(metric, metric.replace("_", " ").capitalize())
+    return f"{name}, {of.replace('=', ' ', 1)}" if of else name
 
 
 def _finding(f: Mapping[str, Any], place: int) -> dict[str, Any]:
     return {
         "key": f"F{place}",
         "id": f.get("finding_id", ""),
-        "metric": finding_title(f["metric"]),
+        "metric": finding_title(f["metric"], f.get("slice", "")),
         "sentence": f["sentence"],
         "raised": time_text(f["raised_ms"]),
         "raised_day": date_text(f["raised_ms"]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlencode
 
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -98,8 +98,8 @@ def _finding_page(watching: Watching, who: Principal, mark: str, finding_id: str
     since = found.inception_low_ms - _AROUND_MS
     until = min(found.raised_ms + _AROUND_MS // 2, span.end_ms) if span else found.raised_ms
     step = views.step_for((until - since) / DAY_MS)
-    measures = watching.series(step, since, until, ALL_ACCOUNTS, "all", "")
-    chart = views.series_chart(measures, metric, METRICS[metric][0], [found], watching.ledger())
+    measures = watching.series(step, since, until, *views.place_of(found.slice))
+    chart = views.series_chart(measures, metric, finding_title(metric, found.slice), [found], watching.ledger())
     bins = [_bins(watching, *part) for part in ((found.inception_ms, until), (since, found.inception_low_ms))]
     others = [f for f in every if f is not found and f.inception_low_ms <= found.inception_high_ms
               and found.inception_low_ms <= f.inception_high_ms]  # fmt: skip
@@ -109,7 +109,8 @@ def _finding_page(watching: Watching, who: Principal, mark: str, finding_id: str
         title=f"Finding F{place + 1}",
         key=f"F{place + 1}",
         finding=found,
-        metric=finding_title(found.metric),
+        metric=finding_title(found.metric, found.slice),
+        csv=f"/series.csv?{urlencode({'days': 91} | views.asked_for(found.slice))}",
         evidence="labels" if found.stream == "labels" else "queries",
         raised=time_text(found.raised_ms),
         low=date_text(found.inception_low_ms),

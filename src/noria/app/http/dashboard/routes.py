@@ -126,7 +126,8 @@ def _slices(
     measures = watching.series(step, since, until, *place)
     # findings are told from the traffic of all accounts
     every = [] if context["own"] else watching.findings()
-    marked = [f for f in every if f.metric == metric and f.inception_high_ms >= since]
+    whose = "" if value is None else f"{kind}={value}"
+    marked = [f for f in every if (f.metric, f.slice) == (metric, whose) and f.inception_high_ms >= since]
     chart = views.series_chart(measures, metric, f"{METRICS[metric][0]}, {title}", marked, watching.ledger())
     chart["lines"] = [line for line in chart["lines"] if line["time_ms"] >= since]
     context |= {"chart": chart, "chart_rows": views.chart_rows(chart, step), "chart_title": chart["title"]}

@@ -11,6 +11,7 @@ from noria.app.http.figures import NOT_ENOUGH, date_text, finding_title, number,
 from noria.app.http.rendering import without_nan
 from noria.monitor.windows.reading import Measures
 from noria.records import DAY_MS, HOUR_MS, Finding, LedgerEntry
+from noria.records.access import ALL_ACCOUNTS
 from noria.records.findings import Alert, Dimension, Explanation, Part
 from noria.stats import Estimate
 
@@ -126,7 +127,7 @@ def finding_rows(findings: Sequence[Finding], alerts: Sequence[Alert]) -> list[d
         {
             "key": f"F{place}",
             "id": f.finding_id,
-            "metric": finding_title(f.metric),
+            "metric": finding_title(f.metric, f.slice),
             "sentence": f.sentence,
             "low": date_text(f.inception_low_ms),
             "high": date_text(f.inception_high_ms),
@@ -135,6 +136,20 @@ def finding_rows(findings: Sequence[Finding], alerts: Sequence[Alert]) -> list[d
         }
         for place, f in enumerate(findings, 1)
     ][::-1]
+
+
+def place_of(found_in: str) -> tuple[str, str, str]:
+    """(account, kind, value) of the windows of a finding's slice, "account=acme" or "" for all traffic."""
+    kind, _, value = found_in.partition("=")
+    if not kind:
+        return ALL_ACCOUNTS, "all", ""
+    return (value, "all", "") if kind == "account" else (ALL_ACCOUNTS, kind, value)
+
+
+def asked_for(found_in: str) -> dict[str, str]:
+    """The parameters by which the slices' page and its exports are asked for a finding's slice."""
+    kind, _, value = found_in.partition("=")
+    return {"kind": kind, "value": value} if kind else {}
 
 
 def explained(told_of: Explanation) -> dict[str, Any]:
