@@ -55,7 +55,12 @@ def test_each_account_has_its_own_desk(opened):
         ('[help_desk.accounts.acme]\nkey = "abc"\n', "unknown setting 'key'"),
         ('[help_desk.accounts.acme]\nkind = "freshservice"\n', "is no address"),
         ('[help_desk.accounts.acme]\nkind = "freshservice"\nurl = "http://acme.example"\n', "is no address"),
+        ('[help_desk.accounts.acme]\nkind = "freshservice"\nurl = "http://127.0.0.1.evil.example"\n', "is no address"),
+        ('[help_desk.accounts.acme]\nkind = "freshservice"\nurl = "https://"\n', "is no address"),
         ("[help_desk.accounts.acme]\nshare = 2\n", "at most 1"),
+        ("[help_desk]\ndeliver_every_s = -15\n", r"deliver_every_s = -15.0 is not a number from 0 on"),
+        ("[help_desk]\nlease_s = nan\n", "lease_s = nan is not a number"),
+        ("[help_desk]\nmost_sends = 0\n", "most_sends = 0 is not a number from 1 on"),
     ],
 )
 def test_a_slip_is_named(opened, text, words):
