@@ -161,7 +161,7 @@ def _settle(stores: Stores, hand_over_id: str, ticket: str | None, *, again: boo
 @click.option("--account", required=True, metavar="NAME", help="Whose desk of files it is.")
 @click.option("--text", help="A public answer.")
 @click.option("--status", "new_status", help="What its status is from now on, e.g. resolved.")
-@click.option("--rate", type=float, help="What the person thinks of it, out of 5.")
+@click.option("--rate", type=click.FloatRange(0, 5), help="What the person thinks of it, out of 5.")
 @home_options
 @click.pass_context
 def answer(
