@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
 import secrets
 from collections.abc import Mapping
 
 import click
 
-from noria.app.cli.context import home_options, opened, show, table, when
+from noria.app.cli.context import actor, home_options, opened, show, table, when
 from noria.errors import NotFound, StateError, UsageError
 from noria.records.access import ALL_ACCOUNTS, ROLES, AccountRules, ApiKey, AuditEntry, Role
 from noria.records.data import DAY_MS, FOREVER_MS
@@ -195,4 +194,4 @@ def _end(stores: Stores, key: ApiKey, time_ms: int, action: str) -> None:
 def _entry(action: str, account: str, target: str, detail: Mapping[str, str]) -> AuditEntry:
     from noria.app.wiring import new_id, now_ms
 
-    return AuditEntry(new_id(), now_ms(), getpass.getuser(), action, account, target, detail)
+    return AuditEntry(new_id(), now_ms(), actor(), action, account, target, detail)
