@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
@@ -535,6 +536,25 @@ def test_newer_releases_are_looked_for_and_the_service_is_closed_at_the_end(hous
         assert asked(client).status_code == 200
     assert house.service.closed
     assert "looking for a newer release failed" in caplog.text
+
+
+def test_a_database_that_is_away_is_logged_in_a_sentence_and_counts_as_no_refused_release(house, caplog):
+    looked = threading.Event()
+
+    def fail():
+        looked.set()
+        raise OutsideError("the database is away.", retry_helps=True)
+
+    house.service.refresh = fail
+    house.exchange = fail
+    with TestClient(create_app(house)) as client:
+        assert looked.wait(10)
+        while len(caplog.records) < 2:
+            time.sleep(0.01)
+        figures = client.get("/v1/metrics").text
+    assert {record.exc_info for record in caplog.records} == {None}
+    assert "looking for a newer release failed: the database is away." in caplog.text
+    assert 'noria_swaps_total{outcome="refused"}' not in figures
 
 
 def test_a_port_in_use_is_told_before_anything_starts(house):
