@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import json
@@ -13,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -555,6 +556,27 @@ def test_a_database_that_is_away_is_logged_in_a_sentence_and_counts_as_no_refuse
     assert {record.exc_info for record in caplog.records} == {None}
     assert "looking for a newer release failed: the database is away." in caplog.text
     assert 'noria_swaps_total{outcome="refused"}' not in figures
+
+
+@pytest.mark.parametrize("path", ["/v1/ask", "/v1/feedback"])
+def test_a_request_that_the_servers_end_cuts_off_is_told_to_come_again(house, path):
+    """A client that sends its body slowly must not leave a traceback at each shutdown."""
+    told = []
+
+    async def tell(message):
+        told.append(message)
+
+    async def half_a_body():
+        asking = asyncio.current_task()
+        asyncio.get_running_loop().call_soon(asking.cancel)
+        await asyncio.sleep(60)
+
+    scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b"",
+             "headers": [], "http_version": "1.1", "scheme": "http"}  # fmt: skip
+    with ThreadPoolExecutor(1) as alone:  # browser tests leave a running loop in this thread
+        alone.submit(lambda: asyncio.run(create_app(house)(scope, half_a_body, tell))).result(30)
+    assert told[0]["status"] == 503
+    assert (b"retry-after", b"5") in told[0]["headers"]
 
 
 def test_a_port_in_use_is_told_before_anything_starts(house):

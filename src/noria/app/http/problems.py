@@ -75,6 +75,12 @@ def too_large(limit: int) -> HttpProblem:
     return HttpProblem(413, "too-large", "The request is too large", sentence)
 
 
+def ending() -> HttpProblem:
+    """The server ends before a request was read or answered."""
+    sentence = "The server ends. Send it again; with its id nothing counts twice."
+    return HttpProblem(503, "ending", "The server ends", sentence, headers={"Retry-After": str(RETRY_SECONDS)})
+
+
 def unexpected(incident: str) -> HttpProblem:
     """A fault of ours; the log has its traceback under the same incident."""
     sentence = f"Something failed inside Noria. The server's log tells what, under incident {incident}."
