@@ -239,6 +239,13 @@ def test_feedback_on_an_unknown_prediction_is_not_found(client):
     assert_problem(reply, 404, "not-found", "p404")
 
 
+def test_what_is_no_json_is_named_with_its_place(client):
+    sent = {"content": b'{"kind": helpful}', "headers": {"content-type": "application/json"}}
+    reply = client.post("/v1/feedback", **sent)
+    assert_problem(reply, 422, "invalid", "body: Invalid JSON: Expecting value at character 9")
+    assert [fault["field"] for fault in reply.json()["errors"]] == ["body"]
+
+
 def test_feedback_of_an_unknown_kind_is_a_problem(client):
     reply = client.post("/v1/feedback", json={"prediction_id": "p", "kind": "great"})
     assert_problem(reply, 422, "invalid", "kind", "helpful")

@@ -200,6 +200,20 @@ def test_an_id_of_one_accounts_event_is_free_for_another_and_for_its_help_desk(h
     assert house.stores.journal.add_feedback([told]) == 1
 
 
+def test_a_query_that_is_sent_again_is_counted_once(house, client, keys):
+    def counted():
+        figures = client.get("/v1/metrics", headers=keys["*"]).text
+        return sum(
+            float(line.split()[-1]) for line in figures.splitlines() if line.startswith("noria_predictions_total")
+        )
+
+    before = counted()
+    for _ in range(3):
+        ask(client, keys, "acme", query_id="again")
+        time.sleep(0.01)  # the clock of the house is the real one
+    assert counted() == before + 1
+
+
 # --- Odd texts, and whatever the document allows --------------------------------------------------------------------
 
 

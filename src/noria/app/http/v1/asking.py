@@ -127,7 +127,8 @@ async def answered(body: AskBody, house: House, who: Principal) -> bytes:
     asked = Asked(groups, requester, bool(named or requester), choice)
     prediction_id = _id_of(body.account, named, body.query_id) if body.query_id else house.new_id()
     prediction = await committed(house.service.ask(query, prediction_id, asked))
-    house.metrics.predicted(prediction)
+    if prediction.query.time_ms == query.time_ms:  # else it was sent again, and counted the first time
+        house.metrics.predicted(prediction)
     return to_json(_reply(house.service, prediction, groups), inf_nan_mode="null")
 
 
