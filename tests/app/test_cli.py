@@ -12,6 +12,7 @@ import pytest
 from tests.app.noria_process import noria, noria_json
 
 from noria.app.cli import COMMANDS, SUMMARIES
+from noria.app.cli.context import actor
 
 HEAVY = (
     "numpy",
@@ -152,3 +153,15 @@ def test_data_commands_show_what_is_there(home: Path) -> None:
         ["label", "status"],
     ):
         assert noria(*command, home=home).strip()
+
+
+def test_a_file_that_cannot_be_used_is_named_without_a_traceback() -> None:
+    assert "File name too long. Check that this user may use it" in noria("keys", "list", "--home", "x" * 300, code=5)
+
+
+def test_a_user_without_a_name_stands_in_the_audit_log_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container that runs under any number."""
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 4_000_000_000)
+    assert actor() == "uid 4000000000"

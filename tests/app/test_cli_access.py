@@ -61,7 +61,11 @@ def test_a_running_server_takes_up_keys_that_are_made_rotated_and_revoked(home):
     [
         (("keys", "create", "widget"), "for one account"),
         (("keys", "revoke", "nothing"), "no key named 'nothing'"),
+        (("keys", "create", "agent", "--account", " "), "1 to 200 characters"),
+        (("keys", "create", "agent", "--days", "100000000"), "1<=x<=36500"),
         (("accounts", "set", "acme", "--origin", "shop.example/path"), "no web origin"),
+        (("accounts", "set", "x" * 201, "--keep-text"), "1 to 200 characters"),
+        (("accounts", "set", "*", "--keep-text"), "rules are those of one account"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_the_next_step(home, arguments, words):

@@ -11,7 +11,7 @@ import weakref
 
 import pytest
 
-from noria.app.http.server import _collect_what_is_new
+from noria.app.http.server import collect_what_is_new
 from noria.app.wiring import new_id, now_ms
 
 
@@ -64,17 +64,17 @@ def test_what_a_server_has_loaded_is_spared_from_the_collector_and_left_garbage_
 
     before = gc.get_threshold()
     try:
-        _collect_what_is_new()
+        collect_what_is_new()
         spared = gc.get_freeze_count()
         assert spared > 0
         knot = Knot()
         knot.itself = knot
         gone = threading.Event()
         weakref.finalize(knot, gone.set)
-        _collect_what_is_new()
+        collect_what_is_new()
         del knot
         assert not gone.is_set()
-        _collect_what_is_new()  # as after a swap: a release that is no longer needed leaves, knots and all
+        collect_what_is_new()  # as after a swap: a release that is no longer needed leaves, knots and all
         assert gone.is_set()
     finally:
         gc.set_threshold(*before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import json
@@ -12,7 +13,8 @@ import signal
 import subprocess
 import sys
 import threading
-from concurrent.futures import Future
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -235,6 +237,13 @@ def test_feedback_sent_twice_counts_once(client, house):
 def test_feedback_on_an_unknown_prediction_is_not_found(client):
     reply = client.post("/v1/feedback", json={"prediction_id": "p404", "kind": "helpful"})
     assert_problem(reply, 404, "not-found", "p404")
+
+
+def test_what_is_no_json_is_named_with_its_place(client):
+    sent = {"content": b'{"kind": helpful}', "headers": {"content-type": "application/json"}}
+    reply = client.post("/v1/feedback", **sent)
+    assert_problem(reply, 422, "invalid", "body: Invalid JSON: Expecting value at character 9")
+    assert [fault["field"] for fault in reply.json()["errors"]] == ["body"]
 
 
 def test_feedback_of_an_unknown_kind_is_a_problem(client):
@@ -535,6 +544,46 @@ def test_newer_releases_are_looked_for_and_the_service_is_closed_at_the_end(hous
         assert asked(client).status_code == 200
     assert house.service.closed
     assert "looking for a newer release failed" in caplog.text
+
+
+def test_a_database_that_is_away_is_logged_in_a_sentence_and_counts_as_no_refused_release(house, caplog):
+    looked = threading.Event()
+
+    def fail():
+        looked.set()
+        raise OutsideError("the database is away.", retry_helps=True)
+
+    house.service.refresh = fail
+    house.exchange = fail
+    with TestClient(create_app(house)) as client:
+        assert looked.wait(10)
+        while len(caplog.records) < 2:
+            time.sleep(0.01)
+        figures = client.get("/v1/metrics").text
+    assert {record.exc_info for record in caplog.records} == {None}
+    assert "looking for a newer release failed: the database is away." in caplog.text
+    assert 'noria_swaps_total{outcome="refused"}' not in figures
+
+
+@pytest.mark.parametrize("path", ["/v1/ask", "/v1/feedback"])
+def test_a_request_that_the_servers_end_cuts_off_is_told_to_come_again(house, path):
+    """A client that sends its body slowly must not leave a traceback at each shutdown."""
+    told = []
+
+    async def tell(message):
+        told.append(message)
+
+    async def half_a_body():
+        asking = asyncio.current_task()
+        asyncio.get_running_loop().call_soon(asking.cancel)
+        await asyncio.sleep(60)
+
+    scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b"",
+             "headers": [], "http_version": "1.1", "scheme": "http"}  # fmt: skip
+    with ThreadPoolExecutor(1) as alone:  # browser tests leave a running loop in this thread
+        alone.submit(lambda: asyncio.run(create_app(house)(scope, half_a_body, tell))).result(30)
+    assert told[0]["status"] == 503
+    assert (b"retry-after", b"5") in told[0]["headers"]
 
 
 def test_a_port_in_use_is_told_before_anything_starts(house):

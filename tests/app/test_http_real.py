@@ -21,7 +21,7 @@ from tests.house import examples
 from tests.serve.odd_texts import odd_texts
 
 from noria.app.http.server import create_app
-from noria.records import Answer, Example
+from noria.records import Answer, Example, Feedback
 
 from .live_house import ACCOUNTS, add_key, go_live, make_home, open_live_house
 
@@ -188,6 +188,30 @@ def test_events_that_arrive_at_once_are_new_exactly_once(house, client, keys):
             return await asyncio.gather(*(http.post("/v1/feedback", json=sent) for _ in range(20)))
 
     assert sum(reply.json()["new"] for reply in in_a_loop_of_its_own(all_at_once())) == 1
+
+
+def test_an_id_of_one_accounts_event_is_free_for_another_and_for_its_help_desk(house, client, keys):
+    """An id that somebody made up, or guessed, keeps nobody from saying theirs."""
+    named = "desk:acme:21000000250:created"
+    for account in ACCOUNTS:
+        said = {"prediction_id": ask(client, keys, account)["prediction_id"], "kind": "helpful", "event_id": named}
+        assert client.post("/v1/feedback", json=said, headers=keys[account]).json()["new"], account
+    told = Feedback(named, ask(client, keys, "acme")["prediction_id"], "ticket_created", 1, "21000000250")
+    assert house.stores.journal.add_feedback([told]) == 1
+
+
+def test_a_query_that_is_sent_again_is_counted_once(house, client, keys):
+    def counted():
+        figures = client.get("/v1/metrics", headers=keys["*"]).text
+        return sum(
+            float(line.split()[-1]) for line in figures.splitlines() if line.startswith("noria_predictions_total")
+        )
+
+    before = counted()
+    for _ in range(3):
+        ask(client, keys, "acme", query_id="again")
+        time.sleep(0.01)  # the clock of the house is the real one
+    assert counted() == before + 1
 
 
 # --- Odd texts, and whatever the document allows --------------------------------------------------------------------

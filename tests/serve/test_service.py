@@ -5,21 +5,23 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.house import examples, open_stores, train
 
-from noria.errors import NoRelease, NotFound, StateError
+from noria.errors import NoRelease, NotFound, OutsideError, StateError
 from noria.records import Answer, Example, Feedback, Label, LabelTask, Query
 from noria.records.access import AuditEntry
+from noria.records.sessions import Session
 from noria.release import GatePolicy, consider, roll_out
 from noria.serve import Asked, Service
 from noria.serve.erasure import erase_requester
 from noria.serve.loading import Live
 from noria.stores import Stores
+from noria.stores.journal.journal import Entry
 from noria.stores.lake.care.erasures import erased_since
 
 
@@ -227,3 +229,45 @@ print([m for m in ("mlflow", "sklearn", "scipy", "deltalake") if m in sys.module
     command = [sys.executable, "-c", program, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.stdout.splitlines() == ["r0001", "[]"], done.stderr
+
+
+def test_a_session_that_the_journal_refused_for_a_moment_is_known_again_afterwards(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the same conversation would have no requester: no ticket could be made for it, nothing of it be erased."""
+    go_live(stores, examples())
+    service = Service(stores, lambda: 0.0)
+    asked = Asked(requester="ann@example.org", in_session=True)
+
+    def fails(*_: object) -> None:
+        raise OutsideError("the database is away.", retry_helps=True)
+
+    with monkeypatch.context() as away:
+        away.setattr(stores.journal, "write", fails)
+        with pytest.raises(OutsideError):
+            service.ask(query(1), "p1", asked).result(10)
+    service.ask(query(1), "p1", asked).result(10)
+    assert stores.journal.sessions.session("acme", "s").requester == "ann@example.org"
+    service.close()
+
+
+def test_nothing_is_acknowledged_whose_session_is_not_in_the_journal(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_live(stores, examples())
+    service = Service(stores, lambda: 0.0)
+    write = stores.journal.write
+
+    def without_sessions(entries: Sequence[Entry]) -> Sequence[bool]:
+        if any(isinstance(entry, Session) for entry in entries):
+            raise OutsideError("the database is away.", retry_helps=True)
+        return write(entries)
+
+    with monkeypatch.context() as away:
+        away.setattr(stores.journal, "write", without_sessions)
+        away.setattr(service._commit, "_max_batch", 1)  # the session's commit fails, the prediction's does not
+        with pytest.raises(OutsideError, match="send it again with its id"):
+            service.ask(query(1), "p1", Asked(requester="ann", in_session=True)).result(10)
+    assert service.ask(query(1), "p1", Asked(requester="ann", in_session=True)).result(10).prediction_id == "p1"
+    assert stores.journal.sessions.session("acme", "s").requester == "ann"
+    service.close()

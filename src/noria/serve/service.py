@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from noria.agent.bundle import Encoders
-from noria.errors import NoRelease, NoriaError, UsageError
+from noria.errors import NoRelease, NoriaError, OutsideError, UsageError
 from noria.records import Answer, Article, Feedback, Prediction, Query
 from noria.records.redaction import RECOGNISERS, Recogniser, redact
 from noria.records.serving.staging import Challenger
@@ -29,6 +29,7 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 _MOST_SESSIONS = 50_000
+_NO_SESSION = "the journal did not take the session of this query; send it again with its id."
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +155,17 @@ class Service:
 
     def open_session(self, session: Session) -> Future[bool]:
         """Notes who is behind a session; the future is done when that is committed."""
-        self._known(session)
-        return self._commit.submit(session)
+        key = session.account, session.session
+        self._sessions[key] = None
+        if len(self._sessions) > _MOST_SESSIONS:
+            self._sessions.popitem(last=False)
+        try:
+            noted = self._commit.submit(session)
+        except NoriaError:
+            self._sessions.pop(key, None)
+            raise
+        noted.add_done_callback(lambda done: self._sessions.pop(key, None) if done.exception() else None)
+        return noted
 
     def hand_over(self, hand_over: HandOver) -> Future[bool]:
         """Notes that a person is to take over; the future is done when that is committed."""
@@ -209,32 +219,24 @@ class Service:
         """The text as it may be kept; where nobody says whose it is, without personal data."""
         return redact(text, self._recognisers).text if account is None or self._redacts(account) else text
 
-    def _known(self, session: Session) -> bool:
-        """Whether this process noted the session before; from now on it has."""
-        key = session.account, session.session
-        if key in self._sessions:
-            return True
-        self._sessions[key] = None
-        if len(self._sessions) > _MOST_SESSIONS:
-            self._sessions.popitem(last=False)
-        return False
-
     def _log(self, prediction: Prediction, asked: Asked) -> Future[Prediction]:
         query = prediction.query
-        if asked.in_session:
-            session = Session(query.account, query.session, asked.requester, query.channel, query.time_ms)
-            # what is queued first is committed no later: a prediction never stands without its session
-            if not self._known(session):
-                self._commit.submit(session)
+        place = query.account, query.session
+        # what is queued first is committed no later: a prediction never stands without its session
+        if asked.in_session and place not in self._sessions:
+            self.open_session(Session(*place, asked.requester, query.channel, query.time_ms))
         logged: Future[Prediction] = Future()
 
         def done(outcome: Outcome) -> None:
             if isinstance(outcome, BaseException):
                 self._settle_again(logged, prediction, outcome)
-                return
-            logged.set_result(prediction)
-            if asked.in_session:
-                self._follower.turned(prediction)
+            elif asked.in_session and place not in self._sessions:
+                # unnoticed, nobody would know whose it is: not the ticket, and not who erases
+                logged.set_exception(OutsideError(_NO_SESSION, retry_helps=True))
+            else:
+                logged.set_result(prediction)
+                if asked.in_session:
+                    self._follower.turned(prediction)
 
         self._commit.submit_then(prediction, done)
         return logged

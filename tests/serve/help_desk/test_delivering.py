@@ -13,6 +13,7 @@ from tests.house import open_stores
 from tests.serve.help_desk.made_up_exchange import NOW, Clock, asked, conversation, desk_on, new_fake
 
 from noria.connect.files_desk import FilesDesk
+from noria.records import Feedback
 from noria.records.access import AuditEntry
 from noria.records.redaction import RECOGNISERS, redact
 from noria.serve.erasure import erase_requester
@@ -53,6 +54,19 @@ def test_a_hand_over_becomes_a_ticket_once_and_says_so_of_the_answer(journal, fa
     assert journal.outbox.delivery(made.hand_over_id).ticket_id == str(ticket["id"])
     (event,) = journal.feedback_of("p-acme-s1")
     assert (event.kind, event.value) == ("ticket_created", str(ticket["id"]))
+
+
+def test_a_desk_that_gives_a_number_again_keeps_no_hand_over_from_its_ticket(journal, fake, round_of):
+    """As a desk that was set up anew does: its event is known already, of another answer."""
+    conversation(journal, "s1")
+    round_of()
+    (ticket,) = tickets(fake)
+    journal.write([asked("other", "s0")])
+    told = f"desk:acme:{ticket['id'] + 1}:created"
+    journal.add_feedback([Feedback(told, "other", "ticket_created", NOW, "an earlier one")])
+    made = [conversation(journal, name) for name in ("s2", "s3")]
+    assert round_of() == {"delivered": 2}
+    assert [state(journal, one) for one in made] == [("delivered", "")] * 2
 
 
 def test_the_ticket_tells_the_transcript_and_in_whose_name(journal, fake, round_of):

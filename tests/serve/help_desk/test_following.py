@@ -62,6 +62,16 @@ def test_reply_resolution_reopening_and_rating_come_back_each_once(number, peopl
     assert heard() == told
 
 
+def test_a_ticket_of_somebody_who_was_erased_is_followed_on(number, people, clock, heard, journal):
+    """What was told before is erased, and stays so; what is new is noted, and no other ticket has to wait."""
+    people.reply(number, "try this")
+    heard()
+    journal.access.erase("acme", "ann@made-up.example", AuditEntry("a1", 1, "root", "erase", "acme", "x"))
+    clock.pass_minutes(5)
+    people.set_status(number, "resolved")
+    assert heard() == [("agent_replied", "[erased]"), ("ticket_resolved", number)]
+
+
 def test_a_ticket_that_is_over_is_not_asked_for_again(number, people, clock, heard, fake):
     people.set_status(number, "closed")
     people.rate(number, 3, 3)

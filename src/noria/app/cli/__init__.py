@@ -9,7 +9,7 @@ import sys
 import click
 
 from noria import __version__
-from noria.errors import DataError, NoriaError
+from noria.errors import DataError, NoriaError, OutsideError
 
 COMMANDS = {
     "init": "preparing", "encoder": "preparing", "data": "data", "lake": "lake.tree", "ingest": "ingest.commands",
@@ -101,6 +101,13 @@ def main(argv: list[str] | None = None) -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        told = f"{error.filename}: {error.strerror}. Check that this user may use it, and that its disk has room."
+        refused = OutsideError(told, retry_helps=False)
+        _tell(refused, as_json="--json" in arguments)
+        sys.exit(refused.exit_code)
     sys.exit(code if isinstance(code, int) else 0)
 
 

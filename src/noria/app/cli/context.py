@@ -39,6 +39,16 @@ def opened(ctx: click.Context, home: str | None) -> Iterator[tuple[Home, Stores]
         stores.close()
 
 
+def actor() -> str:
+    """Who runs the command, for the audit log: the user's name, or number where a container gives it no name."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # OSError from Python 3.13 on
+        return f"uid {os.getuid()}"
+
+
 def home_path(ctx: click.Context, home: str | None) -> Path:
     """Where the home is; raises UsageError when nothing names it."""
     from noria.app.home import find_home

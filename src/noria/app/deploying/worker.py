@@ -34,7 +34,7 @@ def serve(house: House, listeners: list[socket.socket], parent: int) -> None:
         listeners: listening sockets, those of all workers and the worker's own one; closed at the end.
         parent: file descriptor of the pipe's end for reading.
     """
-    from noria.app.http.server import create_app
+    from noria.app.http.server import collect_what_is_new, create_app
 
     goodbye = Goodbye(create_app(house))
     config = uvicorn.Config(
@@ -45,6 +45,7 @@ def serve(house: House, listeners: list[socket.socket], parent: int) -> None:
         timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=FINISH_SECONDS,
     )
+    collect_what_is_new()
     LeavingServer(config, goodbye.begin, parent).run(sockets=listeners)
 
 

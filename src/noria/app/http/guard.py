@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from noria.app.http.dashboard import notebooks
-from noria.app.http.problems import HttpProblem, respond, too_large, unexpected
+from noria.app.http.problems import HttpProblem, ending, respond, too_large, unexpected
 
 MAX_BODY_BYTES = 64 * 1024
 POLICY = (
@@ -80,6 +81,10 @@ class Guard:
             return
         except _TooLargeError:
             await answer(too_large(self._limit(scope)))
+        except asyncio.CancelledError:
+            # nothing but the server's own end cancels a request: that is no fault, and whoever waits may come again
+            if not started:
+                await answer(ending())
         except Exception:
             incident = self.new_id()
             _log.exception("incident %s: %s %s failed", incident, scope["method"], scope["path"])

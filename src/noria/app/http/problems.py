@@ -75,6 +75,12 @@ def too_large(limit: int) -> HttpProblem:
     return HttpProblem(413, "too-large", "The request is too large", sentence)
 
 
+def ending() -> HttpProblem:
+    """The server ends before a request was read or answered."""
+    sentence = "The server ends. Send it again; with its id nothing counts twice."
+    return HttpProblem(503, "ending", "The server ends", sentence, headers={"Retry-After": str(RETRY_SECONDS)})
+
+
 def unexpected(incident: str) -> HttpProblem:
     """A fault of ours; the log has its traceback under the same incident."""
     sentence = f"Something failed inside Noria. The server's log tells what, under incident {incident}."
@@ -123,7 +129,10 @@ def install(app: FastAPI) -> None:
 def _invalid(error: RequestValidationError) -> HttpProblem:
     # what was sent is not repeated: it may be long, secret, or no valid text at all
     faults = [
-        {"field": ".".join(str(part) for part in fault["loc"][1:]) or "body", "message": _sentence(fault)}
+        # of what is no JSON, FastAPI gives the place of the fault instead of a field
+        {"field": "body", "message": f"Invalid JSON: {fault['ctx']['error']} at character {fault['loc'][-1]}"}
+        if fault["type"] == "json_invalid" and len(fault["loc"]) > 1
+        else {"field": ".".join(str(part) for part in fault["loc"][1:]) or "body", "message": _sentence(fault)}
         for fault in error.errors()
     ]
     detail = "; ".join(f"{f['field']}: {f['message']}" for f in faults[:5])

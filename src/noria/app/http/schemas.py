@@ -116,7 +116,7 @@ class AskReply(Reply):
 
 
 class FeedbackBody(Body):
-    """An event about a prediction; sent again with the same `event_id` it counts once."""
+    """An event about a prediction; sent again for it with the same `event_id` it counts once."""
 
     event_id: Name | None = None
     prediction_id: Name

@@ -29,7 +29,7 @@ from noria.app.http.rendering import STATIC
 from noria.app.http.v1 import asking, conversations, help_desk, labelling, standing
 from noria.app.http.v1.directly import AskDirectly
 from noria.app.label_studio import ml_backend
-from noria.errors import OutsideError
+from noria.errors import NoriaError, OutsideError
 
 REFRESH_SECONDS = 0.5
 EXCHANGE_SECONDS = 5.0
@@ -172,11 +172,11 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         if self.started:
-            _collect_what_is_new()
+            collect_what_is_new()
             self._ready()
 
 
-def _collect_what_is_new() -> None:
+def collect_what_is_new() -> None:
     """Spares what is loaded by now from Python's search for garbage, and searches less often.
 
     A release is a million objects that stay; to look through them all takes a tenth of a second in which nobody is
@@ -214,13 +214,14 @@ async def _keep_fresh(house: House) -> None:
             await asyncio.to_thread(house.keyring.refresh)
             if await asyncio.to_thread(house.service.refresh):
                 house.metrics.swapped("taken")
-                _collect_what_is_new()
+                collect_what_is_new()
             told = ""
         except Exception as error:  # noqa: BLE001 - whatever it is, the log says it
             # the live release goes on answering; the next look may succeed
             if str(error) != told:
-                _log.exception("looking for a newer release failed")
-                house.metrics.swapped("refused")
+                _say("looking for a newer release failed", error)
+                if not isinstance(error, OutsideError):  # a database that is away refuses no release
+                    house.metrics.swapped("refused")
             told = str(error)
             await asyncio.sleep(REFRESH_SECONDS * 9)
         await asyncio.sleep(REFRESH_SECONDS)
@@ -238,10 +239,15 @@ def _keep_exchanging(house: House, ended: threading.Event) -> None:
             if ended.is_set():
                 return
             if str(error) != told:
-                _log.exception("exchanging with the help desks failed")
+                _say("exchanging with the help desks failed", error)
             told = str(error)
         if ended.wait(EXCHANGE_SECONDS):
             return
+
+
+def _say(what: str, error: Exception) -> None:
+    """Logs what failed; only a fault of ours with its traceback."""
+    _log.error("%s: %s", what, error, exc_info=None if isinstance(error, NoriaError) else error)
 
 
 def _why(error: OSError, host: str, port: int) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from noria.app.settings.mapping import from_mapping
 from noria.app.settings.sections import Settings
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
 HELP_DESKS = ("files", "freshservice")
 _OWN = ("articles", "accounts")
+_THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
+_AT_LEAST_ONCE = ("looks", "most_sends")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,10 @@ def help_desk(settings: Settings, where: str = "noria.toml") -> HelpDeskSettings
         if key not in {*_OWN, *patient}:
             raise UsageError(f"{place}: unknown setting {key!r}. {nearest(key, [*_OWN, *patient])}")
     policy = from_mapping(ExchangePolicy, {k: v for k, v in raw.items() if k not in _OWN}, place)
+    for name in patient:
+        least = 1 if name in _AT_LEAST_ONCE else 0
+        if not least <= getattr(policy, name) < math.inf:
+            raise UsageError(f"{place}: {name} = {getattr(policy, name)} is not a number from {least} on.")
     articles, accounts = raw.get("articles", ""), raw.get("accounts", {})
     if not isinstance(articles, str):
         raise UsageError(f"{place}: articles = {articles!r} is not a text.")
@@ -78,8 +86,18 @@ def _desk(raw: Mapping[str, Any], place: str, account: str) -> DeskSettings:
     desk = from_mapping(DeskSettings, raw, where)
     if desk.kind not in HELP_DESKS:
         raise UsageError(f"{where}: kind cannot be {desk.kind!r}. {nearest(desk.kind, HELP_DESKS)}")
-    if desk.kind == "freshservice" and not desk.url.startswith(("https://", "http://127.0.0.1", "http://localhost")):
+    if desk.kind == "freshservice" and not _may_get_the_key(desk.url):
         raise UsageError(f'{where}: url = {desk.url!r} is no address: write "https://NAME.freshservice.com".')
     if not 0 < desk.share <= 1:
         raise UsageError(f"{where}: share = {desk.share} is not over 0 and at most 1.")
     return desk
+
+
+def _may_get_the_key(url: str) -> bool:
+    """Whether an address hears the key from us alone: by TLS, or on this machine."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return False
+    return bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and host in _THIS_MACHINE))

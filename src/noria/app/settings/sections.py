@@ -7,6 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from noria.app.settings.ecs import EcsSettings
+from noria.errors import UsageError
+
+_SERVE_BOUNDS = {
+    "port": (0, 65_535),
+    "workers": (0, 64),
+    "requests_a_minute": (0, 10**9),
+    "chat_a_minute": (0, 10**9),
+    "answer_limit_ms": (1, 600_000),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +39,13 @@ class ServeSettings:
     requests_a_minute: int = 6_000
     chat_a_minute: int = 60
     answer_limit_ms: int = 2_000
+
+    def __post_init__(self) -> None:
+        """Refuses what no server can do; a port beyond the last one would be taken for another one."""
+        for name, (least, most) in _SERVE_BOUNDS.items():
+            if not least <= getattr(self, name) <= most:
+                given = f"[serve] {name} = {getattr(self, name)}"
+                raise UsageError(f"{given} (or NORIA_SERVE_{name.upper()}) is not from {least} to {most}.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,5 +15,5 @@ def still_waiting(journal: Journal, account: str, now_ms: int) -> Receipt | None
     wait_ms = journal.desk_reading.held_until_ms(account) - now_ms
     if wait_ms <= 0:
         return None
-    said = f"{account}: the help desk asked to wait; {wait_ms / 1000:.0f} s are left."
+    said = f"{account}: the help desk asked to wait, or failed; it is called again in {wait_ms / 1000:.0f} s."
     return Receipt("serve", {}, {"account": account}, warnings=(said,))

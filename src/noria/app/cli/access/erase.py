@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 from dataclasses import replace
 from functools import partial
 
 import click
 
-from noria.app.cli.context import home_options, opened, show
+from noria.app.cli.context import actor, home_options, opened, show
 
 
 @click.command()
@@ -30,7 +29,7 @@ def erase(ctx: click.Context, requester: str, account: str, home: str | None, as
 
     target = "sha256:" + hashlib.sha256(f"{account}\0{requester}".encode()).hexdigest()[:16]
     with opened(ctx, home) as (place, stores):
-        entry = AuditEntry(new_id(), now_ms(), getpass.getuser(), "erase", account, target)
+        entry = AuditEntry(new_id(), now_ms(), actor(), "erase", account, target)
         outside = label_desk(place.settings) != "builtin"
         receipt = erase_requester(stores, account, requester, entry, outside_desk=outside)
         feeds = [

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-import getpass
 import secrets
 from collections.abc import Mapping
 
 import click
 
-from noria.app.cli.context import home_options, opened, show, table, when
+from noria.app.cli.context import actor, home_options, opened, show, table, when
 from noria.errors import NotFound, StateError, UsageError
 from noria.records.access import ALL_ACCOUNTS, ROLES, AccountRules, ApiKey, AuditEntry, Role
 from noria.records.data import DAY_MS, FOREVER_MS
 from noria.stores import Stores
+
+_MOST_DAYS = 36_500
+_MOST_CHARS = 200  # as in the API
+
+
+def _account(_ctx: click.Context, _option: click.Parameter, name: str) -> str:
+    """An account's name as the API takes it."""
+    name = name.strip()
+    if not 0 < len(name) <= _MOST_CHARS:
+        raise UsageError(f"an account's name has 1 to {_MOST_CHARS} characters, not {len(name)}.")
+    return name
 
 
 @click.group()
@@ -22,9 +32,11 @@ def keys() -> None:
 
 @keys.command()
 @click.argument("role", type=click.Choice(ROLES))
-@click.option("--account", default=ALL_ACCOUNTS, show_default=True, help="The only account it opens; * = all.")
+@click.option(
+    "--account", default=ALL_ACCOUNTS, show_default=True, callback=_account, help="The only account it opens; * = all."
+)
 @click.option("--note", default="", help="Whose it is, for people.")
-@click.option("--days", type=click.IntRange(min=1), help="Days until it runs out; default: never.")
+@click.option("--days", type=click.IntRange(1, _MOST_DAYS), help="Days until it runs out; default: never.")
 @home_options
 @click.pass_context
 def create(
@@ -64,7 +76,9 @@ def list_keys(ctx: click.Context, home: str | None, as_json: bool) -> None:
 
 @keys.command()
 @click.argument("key_id")
-@click.option("--grace", default=0, type=click.IntRange(min=0), help="Minutes that the old one still opens.")
+@click.option(
+    "--grace", default=0, type=click.IntRange(0, _MOST_DAYS * 1440), help="Minutes that the old one still opens."
+)
 @home_options
 @click.pass_context
 def rotate(ctx: click.Context, key_id: str, grace: int, home: str | None, as_json: bool) -> None:
@@ -80,8 +94,8 @@ def rotate(ctx: click.Context, key_id: str, grace: int, home: str | None, as_jso
         # the new one first: at no moment is there none
         text, key = _make(stores, old.role, old.account, old.note, old.expires_ms, "key.create")
         _end(stores, old, now_ms() + grace * 60_000, "key.rotate")
-    ends = f"in {grace} minutes" if grace else "any more"
-    lines = f"{text}\nKeep it: it is not shown again. {key_id} opens nothing {ends}."
+    ends = f"still opens for {grace} minutes" if grace else "opens nothing any more"
+    lines = f"{text}\nKeep it: it is not shown again. {key_id} {ends}."
     show({"key": text, "key_id": key.key_id, "replaces": key_id}, as_json=as_json, text=lines)
 
 
@@ -117,7 +131,7 @@ def list_accounts(ctx: click.Context, home: str | None, as_json: bool) -> None:
 
 
 @accounts.command("set")
-@click.argument("account")
+@click.argument("account", callback=_account)
 @click.option("--redact/--keep-text", default=None, help="Blot out personal data before a text is kept, or not.")
 @click.option("--origin", "origins", multiple=True, help="Web origin whose pages may hold the chat; '' for none.")
 @home_options
@@ -126,6 +140,8 @@ def set_rules(
     ctx: click.Context, account: str, redact: bool | None, origins: tuple[str, ...], home: str | None, as_json: bool
 ) -> None:
     """Change the rules of an account."""
+    if account == ALL_ACCOUNTS:
+        raise UsageError("rules are those of one account: name it; 'noria accounts list' shows which there are.")
     named = tuple(origin for origin in origins if origin)
     for origin in named:
         if not origin.startswith(("https://", "http://")) or origin.count("/") != 2:
@@ -178,4 +194,4 @@ def _end(stores: Stores, key: ApiKey, time_ms: int, action: str) -> None:
 def _entry(action: str, account: str, target: str, detail: Mapping[str, str]) -> AuditEntry:
     from noria.app.wiring import new_id, now_ms
 
-    return AuditEntry(new_id(), now_ms(), getpass.getuser(), action, account, target, detail)
+    return AuditEntry(new_id(), now_ms(), actor(), action, account, target, detail)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from noria.app.cli.context import home_options, home_path, opened, show, table
+from noria.app.cli.context import actor, home_options, home_path, opened, show, table
 from noria.errors import StateError
 
 if TYPE_CHECKING:
@@ -165,7 +164,7 @@ def _carry_out(
         journal = stores.journal
         end = roll_out(service, image, now_ms=_monotonic_ms, sleep_ms=_sleep_ms, patience=patience, tell=say)
         facts = {"image": image, "tag": tag, "outcome": end.outcome, "reason": end.reason[:1000]}
-        record(journal, _target(place), facts, actor=getpass.getuser(), entry_id=new_id(), time_ms=now_ms())
+        record(journal, _target(place), facts, actor=actor(), entry_id=new_id(), time_ms=now_ms())
     if end.outcome != "live":
         raise StateError(f"{tag} is not live ({end.outcome.replace('_', ' ')}): {end.reason}.")
     show(facts, as_json=as_json, text=f"{tag} is live: {end.reason}.")

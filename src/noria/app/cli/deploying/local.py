@@ -83,7 +83,7 @@ def restart(ctx: click.Context, seconds: int, home: str | None, as_json: bool) -
         raise StateError("the process set ended while its workers were replaced.")
     if after.restart != "done":
         raise StateError(f"the restart was {after.restart}. The workers that ran before go on.")
-    show(after, as_json=as_json, text=f"{len(after.workers)} workers were replaced.")
+    show(after, as_json=as_json, text=f"{len({w.slot for w in after.workers})} workers were replaced.")
 
 
 @local.command()

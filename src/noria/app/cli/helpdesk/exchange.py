@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 from contextlib import closing
 from dataclasses import replace
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from noria.app.cli.context import home_options, opened, show, table, when
+from noria.app.cli.context import actor, home_options, opened, show, table, when
 from noria.errors import NotFound, StateError, UsageError
 
 if TYPE_CHECKING:
@@ -150,7 +149,7 @@ def _settle(stores: Stores, hand_over_id: str, ticket: str | None, *, again: boo
         after = replace(after, state="pending") if again else replace(after, state="refused", reason="dropped")
     if not outbox.move(before, after, created(after, now) if ticket else []):
         raise StateError(f"{hand_over_id} has just been changed by another; look again.")
-    entry = AuditEntry(new_id(), now, getpass.getuser(), "help_desk.settle", before.account, hand_over_id,
+    entry = AuditEntry(new_id(), now, actor(), "help_desk.settle", before.account, hand_over_id,
                        {"state": after.state, "ticket": ticket or ""})  # fmt: skip
     stores.journal.access.note(entry)
     return after
@@ -161,7 +160,7 @@ def _settle(stores: Stores, hand_over_id: str, ticket: str | None, *, again: boo
 @click.option("--account", required=True, metavar="NAME", help="Whose desk of files it is.")
 @click.option("--text", help="A public answer.")
 @click.option("--status", "new_status", help="What its status is from now on, e.g. resolved.")
-@click.option("--rate", type=float, help="What the person thinks of it, out of 5.")
+@click.option("--rate", type=click.FloatRange(0, 5), help="What the person thinks of it, out of 5.")
 @home_options
 @click.pass_context
 def answer(
@@ -207,9 +206,7 @@ def forget(ctx: click.Context, requester: str, account: str, yes: bool, home: st
     target = "sha256:" + hashlib.sha256(f"{account}\0{requester}".encode()).hexdigest()[:16]
     with opened(ctx, home) as (place, stores), closing(_desks(place, stores)) as desks:
         at = desks.desk(account)
-        stores.journal.access.note(
-            AuditEntry(new_id(), now_ms(), getpass.getuser(), "help_desk.forget", account, target)
-        )
+        stores.journal.access.note(AuditEntry(new_id(), now_ms(), actor(), "help_desk.forget", account, target))
         at.desk.forget(requester)
     show({"account": account, "forgotten": True}, as_json=as_json, text="Forgotten at the help desk.")
 

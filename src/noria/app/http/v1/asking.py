@@ -56,11 +56,12 @@ async def ask_stream(body: AskBody, house: TheHouse, who: Who) -> StreamingRespo
 
 @router.post("/feedback", responses={404: PROBLEM, 413: PROBLEM})
 async def feedback(body: FeedbackBody, house: TheHouse, who: Who) -> FeedbackReply:
-    """Takes what a user or the help desk says about a prediction; with the same `event_id` it counts once."""
+    """Takes what a user or the help desk says about a prediction; with the same `event_id` for it, it counts once."""
     if who.session is not None and body.kind in DESK_KINDS:
         raise HTTPException(403, f"A chat cannot say {body.kind!r}; the help desk does, with a key.")
     event = Feedback(
-        event_id=body.event_id or house.new_id(),
+        # an id counts for its prediction only, so that nobody can take up another's, nor one of the help desk's
+        event_id=f"{body.prediction_id}:{body.event_id}" if body.event_id else house.new_id(),
         prediction_id=body.prediction_id,
         kind=body.kind,
         time_ms=house.now_ms(),
@@ -126,7 +127,8 @@ async def answered(body: AskBody, house: House, who: Principal) -> bytes:
     asked = Asked(groups, requester, bool(named or requester), choice)
     prediction_id = _id_of(body.account, named, body.query_id) if body.query_id else house.new_id()
     prediction = await committed(house.service.ask(query, prediction_id, asked))
-    house.metrics.predicted(prediction)
+    if prediction.query.time_ms == query.time_ms:  # else it was sent again, and counted the first time
+        house.metrics.predicted(prediction)
     return to_json(_reply(house.service, prediction, groups), inf_nan_mode="null")
 
 

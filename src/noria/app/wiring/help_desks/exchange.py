@@ -20,7 +20,7 @@ from noria.serve.help_desk import AccountDesk, deliver, file_items, follow, pull
 from noria.stores import Stores
 
 _ARTICLES = "help_desk.articles"
-_HURRY_MS, _COUNT_MS = 5_000, 60_000
+_HURRY_MS, _COUNT_MS, _AGAIN_MS = 5_000, 60_000, 300_000
 _ANY_HOURS = 1e6
 
 
@@ -41,7 +41,7 @@ class HelpDesks:
         self._opened: dict[str, AccountDesk] = {}
         self._delivered_ms: dict[str, int] = {}
         self._states: dict[str, int] = {}
-        self._counted_ms = 0
+        self._counted_ms: int | None = None
         self._closing = ExitStack()
 
     def __bool__(self) -> bool:
@@ -118,24 +118,31 @@ class HelpDesks:
         reading = self._stores.journal.desk_reading
         due_ms, done = reading.due_ms(), []
         for account in self.settings.accounts:
+            if reading.held_until_ms(account) > now:  # nothing is done, said, or put off until it may be called again
+                continue
             pause_ms = round(policy.deliver_every_s * 1000)
             # needs no turn: a hand-over is claimed by one process
-            if pause_ms and now - self._delivered_ms.get(account, 0) >= pause_ms:
+            if pause_ms and not _just_now(self._delivered_ms.get(account), now, pause_ms):
                 self._delivered_ms[account] = now
                 done.append(self.deliver(account))
             for stream, seconds, read in (
                 ("tickets", policy.follow_every_s, self.follow),
                 ("articles", policy.articles_every_s, self.articles),
             ):
-                due = seconds > 0 and due_ms.get((account, stream), 0) <= now
-                if due and reading.take_turn(account, stream, now, now + round(seconds * 1000)):
-                    done.append(read(account))
+                pause_ms = round(seconds * 1000)
+                # later than two pauses: the clock has been set back since
+                due = pause_ms > 0 and not now < due_ms.get((account, stream), 0) <= now + 2 * pause_ms
+                if due and reading.take_turn(account, stream, now, now + pause_ms):
+                    receipt = read(account)
+                    if not receipt.counts:  # it failed: what was withdrawn must not show for a whole pause more
+                        reading.hurry(account, stream, now + _AGAIN_MS)
+                    done.append(receipt)
         return done
 
     def states(self) -> dict[str, int]:
         """State → hand-overs, of all accounts with a desk; counted once a minute."""
         now = self._now_ms()
-        if now - self._counted_ms >= _COUNT_MS:
+        if not _just_now(self._counted_ms, now, _COUNT_MS):
             self._counted_ms = now
             counts = self._stores.journal.outbox.counts()
             every: Counter[str] = Counter({str(state): 0 for state in DELIVERY_STATES})
@@ -182,3 +189,8 @@ class HelpDesks:
                 until_ms = self._now_ms() + round(error.after_s * 1000)
                 self._stores.journal.desk_reading.hold(account, until_ms)
             return Receipt("serve", {}, {"account": account}, warnings=(f"{account}: {error}",))
+
+
+def _just_now(time_ms: int | None, now_ms: int, pause_ms: int) -> bool:
+    """Whether a time is less than a pause ago; one that is still to come is of a clock that was set back."""
+    return time_ms is not None and 0 <= now_ms - time_ms < pause_ms

@@ -30,8 +30,11 @@ def open_help_desk(
 
         folder = home.path / (desk.folder or f"help-desk/{account}")
         return FilesDesk(folder, now_ms, private_notes=desk.private_notes)
+    import stamina
+
     from noria.connect.freshservice import FreshserviceClient, FreshserviceDesk
 
+    stamina.instrumentation.set_on_retry_hooks(())  # its log of each repeated call names no call; what fails, we tell
     key = os.environ.get(desk.key_env, "")
     if not key:
         raise UsageError(

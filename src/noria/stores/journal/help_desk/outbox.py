@@ -14,6 +14,7 @@ from noria.stores.journal.access.schema import HAND_OVERS
 from noria.stores.journal.codec import check_one_of, check_texts
 from noria.stores.journal.engine import fetch, reading, writing
 from noria.stores.journal.help_desk.schema import DELIVERIES, insert_into
+from noria.stores.journal.schema import FEEDBACK
 from noria.stores.journal.traffic import known_predictions, put_feedback
 
 _JOINED = HAND_OVERS.outerjoin(DELIVERIES, DELIVERIES.c.hand_over_id == HAND_OVERS.c.hand_over_id)
@@ -59,13 +60,18 @@ class Outbox:
     def move(self, before: Delivery, after: Delivery, events: Sequence[Feedback] = ()) -> bool:
         """Takes a step, with the feedback that it brings; False, and nothing is written, where another was faster.
 
-        Feedback on a prediction that has left the journal is left out: a ticket may live longer.
+        Feedback on a prediction that has left the journal is left out: a ticket may live longer. Of an event that is
+        known the first word counts: what was said is erased since, or a desk that began anew gives its numbers again.
         """
         with writing(self._engine) as connection:
             if not self._put(connection, before, after):
                 return False
             known = known_predictions(connection, [event.prediction_id for event in events])
-            put_feedback(connection, [event for event in events if event.prediction_id in known])
+            told = {
+                row["event_id"]
+                for row in fetch(connection, FEEDBACK, FEEDBACK.c.event_id, (e.event_id for e in events))
+            }
+            put_feedback(connection, [e for e in events if e.prediction_id in known and e.event_id not in told])
         return True
 
     def refuse(self, hand_over: HandOver, prediction_id: str, reason: str, now_ms: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine, and_, delete, select, update
+from sqlalchemy import Engine, and_, delete, or_, select, update
 
 from noria.records import SMALL_TALK
 from noria.stores.journal.access.schema import SESSIONS
@@ -46,11 +46,15 @@ class DeskReading:
         self._set(account, stream, {"cursor": cursor} | ({} if whole_ms is None else {"whole_ms": whole_ms}))
 
     def take_turn(self, account: str, stream: str, now_ms: int, next_ms: int) -> bool:
-        """Whether a stream is due and nobody else reads it; then it is due again at `next_ms`."""
+        """Whether a stream is due and nobody else reads it; then it is due again at `next_ms`.
+
+        One that is due after twice that wait is due now: the clock has been set back since. Not after once: the clocks
+        of two processes differ.
+        """
         row = {"account": account, "stream": stream, "due_ms": next_ms}
         with writing(self._engine) as connection:
             insert = insert_into(connection, DESK_STREAMS).values(check_texts("stream", row))
-            only = DESK_STREAMS.c.due_ms <= now_ms
+            only = or_(DESK_STREAMS.c.due_ms <= now_ms, DESK_STREAMS.c.due_ms > 2 * next_ms - now_ms)
             insert = insert.on_conflict_do_update(
                 index_elements=["account", "stream"], set_={"due_ms": next_ms}, where=only
             )
