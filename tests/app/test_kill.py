@@ -48,7 +48,7 @@ def test_nothing_acknowledged_is_lost(home: Path, seed: int) -> None:
                     asked.append(answer.raise_for_status().json()["prediction_id"])
                     event = {"event_id": f"{seed}-{number}-{turn}", "prediction_id": asked[-1], "kind": "helpful"}
                     http.post("/v1/feedback", json=event).raise_for_status()
-                    told.append(f"{asked[-1]}:{event['event_id']}")
+                    told.append(f"{event['prediction_id']}:{event['event_id']}")
                 except httpx.HTTPError:
                     return
 
