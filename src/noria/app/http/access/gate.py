@@ -192,8 +192,8 @@ def _sign_in(scope: Scope) -> Response:
 
 def _not_allowed(rule: Rule, who: Principal) -> HttpProblem:
     why: Iterable[str] = (
-        f"it lacks the right '{rule.right}'." if rule.right not in who.may else "",
-        "it is for one account, and this shows all accounts together." if rule.whole and who.account != "*" else "",
+        f"It lacks the right '{rule.right}'." if rule.right not in who.may else "",
+        "It is for one account, and this shows all accounts together." if rule.whole and who.account != "*" else "",
     )
     return HttpProblem(403, "not-allowed", "This key may not do that", f"The key {who.name!r} does not open this: "
                        + " ".join(part for part in why if part))  # fmt: skip
