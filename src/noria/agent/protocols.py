@@ -15,6 +15,8 @@ from noria.records import Article, Decision, Ranked
 Floats = npt.NDArray[np.float64]
 Floats32 = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
+Places = npt.NDArray[np.intp]
+"""Indices, as NumPy takes them without converting; `array[places]` keeps the interpreter, `array.take` lets it go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class Ngrammed(Protocol):
     """A text as weighted n-grams; see `heads.ngrams.Vector`."""
 
     @property
-    def ids(self) -> Ints: ...
+    def ids(self) -> Places: ...
 
     @property
     def weights(self) -> Floats32: ...

@@ -105,9 +105,9 @@ class ArticleFinder:
         candidates = view.candidates(text, intents, vector)
         scores = self.ranker.scores(candidates.features)
         if self.recipe.rank_for == "specific":
-            scores -= view.demoted.take(candidates.at)
-        order = np.lexsort((view.order.take(candidates.at), -scores))[:limit]
-        found = zip(candidates.at.take(order).tolist(), scores.take(order).tolist(), strict=True)
+            scores -= view.demoted[candidates.at]
+        order = np.lexsort((view.order[candidates.at], -scores))[:limit]
+        found = zip(candidates.at[order].tolist(), scores[order].tolist(), strict=True)
         return tuple([Ranked(view.ids[place], score) for place, score in found])
 
     def view(self, account: str | None, audience: Collection[str] = ()) -> View:

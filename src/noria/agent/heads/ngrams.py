@@ -18,14 +18,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from noria.agent.protocols import Floats, Floats32, Ints
+from noria.agent.protocols import Floats, Floats32, Ints, Places
 from noria.agent.recipe import Recipe
 
 MAX_CHARACTERS = 20_000
 """What stands further back in a text is not read, so that one text cannot hold up the others."""
 
 _REMEMBERED_WORDS, _LONGEST_REMEMBERED = 20_000, 40
-"""Words whose character n-grams are kept in memory, since people use few words again and again (some 10 MiB)."""
+"""Words whose character n-grams are kept in memory, since people use few words again and again (some 20 MiB)."""
 _WORD = re.compile(r"\w+")
 _DAMPED = 1 + np.log(np.maximum(np.arange(256, dtype=np.float64), 1))
 
@@ -38,7 +38,7 @@ class Vector:
     has no words (emoji, punctuation) and not all of it was seen.
     """
 
-    ids: Ints
+    ids: Places
     weights: Floats32
     known: float
     blank: bool
@@ -66,7 +66,7 @@ class Ngrams:
         self._lengths = range(recipe.char_min_n, recipe.char_max_n + 1)
         # what a word n-gram would weigh that was never seen
         self._unseen = math.log(1 + texts) + 1
-        self._remembered: dict[str, Ints] = {}
+        self._remembered: dict[str, Places] = {}
         self._own = threading.local()  # of each thread: a place for each n-gram in characters
 
     @classmethod
@@ -126,48 +126,52 @@ class Ngrams:
         np.cumsum([len(v.ids) for v in vectors], out=starts[1:])
         if not vectors:
             return np.zeros(0, np.float32), np.zeros(0, np.int32), starts
-        return np.concatenate([v.weights for v in vectors]), np.concatenate([v.ids for v in vectors]), starts
+        return (
+            np.concatenate([v.weights for v in vectors]),
+            np.concatenate([v.ids for v in vectors]).astype(np.int32),
+            starts,
+        )
 
-    def _vector(self, text: str, ids_in: Callable[[str], Ints]) -> Vector:
+    def _vector(self, text: str, ids_in: Callable[[str], Places]) -> Vector:
         low = _low(text)
         known_id = self._word_ids.get
         grams = word_grams(_WORD.findall(low), self._word_max_n)
         words: Counter[Any] = Counter(map(known_id, grams))
         unseen = set(grams).difference(self._word_ids) if words.pop(None, 0) else ()
-        word_ids = np.fromiter(words, np.int32, len(words))
+        word_ids = np.fromiter(words, np.intp, len(words))
         word_weights = _weights(word_ids, np.fromiter(words.values(), np.int64, len(words)), self.word_idf)
         char_ids, often = self._counted([ids_in(word) for word in low.split()])
         char_weights = _weights(char_ids, often, self.char_idf)
         if words or unseen:
-            seen = float(np.add.reduce(self.word_idf.take(word_ids)))
+            seen = float(np.add.reduce(self.word_idf[word_ids]))
             known, blank = seen / (seen + len(unseen) * self._unseen), not (words or len(char_ids))
         else:
             grams = [gram for word in low.split() for gram in char_grams(word, self._lengths)]
             blank = not grams or any(gram not in self._char_ids for gram in grams)
             known = 0.0 if blank else 1.0
         return Vector(
-            np.concatenate((word_ids, char_ids + np.int32(len(self.words)))),
+            np.concatenate((word_ids, char_ids + len(self.words))),
             np.concatenate((word_weights, char_weights)),
             known,
             blank,
         )
 
-    def _counted(self, parts: Sequence[Ints]) -> tuple[Ints, npt.NDArray[np.int64]]:
+    def _counted(self, parts: Sequence[Places]) -> tuple[Places, npt.NDArray[np.int64]]:
         """The different ids of some lists, in the order in which they come, and how often each does."""
         if not parts:
-            return np.zeros(0, np.int32), np.zeros(0, np.int64)
+            return np.zeros(0, np.intp), np.zeros(0, np.int64)
         ids = np.concatenate(parts)
         try:
-            first: Ints = self._own.first
+            first: Places = self._own.first
         except AttributeError:
-            first = self._own.first = np.zeros(len(self.chars), np.int32)
-        places = np.arange(len(ids), dtype=np.int32)
+            first = self._own.first = np.zeros(len(self.chars), np.intp)
+        places = np.arange(len(ids))
         first[ids[::-1]] = places[::-1]  # of an id that is there twice the last one written stays: its first place
-        at = first.take(ids)
+        at = first[ids]
         new = (at == places).nonzero()[0]
-        return ids.take(new), np.bincount(at, minlength=len(ids)).take(new)
+        return ids[new], np.bincount(at, minlength=len(ids))[new]
 
-    def _remembered_ids(self, word: str) -> Ints:
+    def _remembered_ids(self, word: str) -> Places:
         found = self._remembered.get(word)
         if found is None:
             found = self._ids_in(word)
@@ -177,10 +181,10 @@ class Ngrams:
                 self._remembered[word] = found
         return found
 
-    def _ids_in(self, word: str) -> Ints:
+    def _ids_in(self, word: str) -> Places:
         known_id = self._char_ids.get
         found = [i for gram in char_grams(word, self._lengths) if (i := known_id(gram)) is not None]
-        return np.array(found, np.int32)
+        return np.array(found, np.intp)
 
 
 def word_grams(tokens: list[str], longest: int) -> list[str]:
@@ -213,8 +217,8 @@ def _weighed(df: Counter[str], least: int, texts: int) -> tuple[list[str], Float
     return grams, np.log((1 + texts) / (1 + counts)) + 1
 
 
-def _weights(ids: Ints, often: npt.NDArray[np.int64], idf: Floats) -> Floats32:
+def _weights(ids: Places, often: npt.NDArray[np.int64], idf: Floats) -> Floats32:
     few = len(often) == 0 or often.max() < len(_DAMPED)
-    weights = idf.take(ids) * (_DAMPED.take(often) if few else 1 + np.log(often))
+    weights = idf[ids] * (_DAMPED[often] if few else 1 + np.log(often))
     length = math.sqrt(float(np.add.reduce(weights * weights)))
     return np.asarray(weights / length if length else weights, np.float32)

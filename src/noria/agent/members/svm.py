@@ -64,7 +64,7 @@ class NgramSvm:
         """(classes [+ 1],): what each machine says."""
         vector = query.ngrams
         # einsum, not BLAS: the same bits however many threads the machine has
-        summed = np.einsum("i,ij->j", vector.weights, self.weights.take(vector.ids, axis=0)) + self.bias
+        summed = np.einsum("i,ij->j", vector.weights, self.weights[vector.ids]) + self.bias
         return np.asarray(summed, np.float64)
 
     def evidence(self, query: Query, logits: Floats) -> tuple[float, ...]:

@@ -91,7 +91,7 @@ class View:
         features = np.zeros((len(at), len(FEATURES)))
         best = float(np.maximum.reduce(words, initial=0.0))
         if best > 0:
-            features[:, 0] = words.take(at) / best
+            features[:, 0] = words[at] / best
         if query is not None and len(at):
             features[:, 1:4] = self._cosines(at, query)
         if len(self._voted):
