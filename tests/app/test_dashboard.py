@@ -77,9 +77,9 @@ def test_the_page_of_a_finding_tells_when_and_why(client):
     assert whole[0] < -0.08
 
 
-def test_a_finding_of_a_slice_is_named_and_drawn_by_its_slice(changing):
+def test_a_finding_of_a_slice_is_named_and_drawn_by_its_slice(tmp_path):
     """Neither its title nor its graph nor the file behind it is of all traffic, and the graph of all is not marked."""
-    client = client_of(changing)
+    client = client_of(make_watched_home(tmp_path, a_day=15))
     at = START_MS + 20 * DAY_MS
     one = Finding("slice", "success", at + 4 * DAY_MS, at, at - DAY_MS, at + DAY_MS, 0.9, 0.3, "It fell.",
                   slice="intent=vpn_slow")  # fmt: skip

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import os
 import re
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -171,8 +172,10 @@ def test_only_the_notebook_has_the_wider_policy(client):
 
 
 @pytest.mark.browser
-def test_the_notebook_is_shown_and_runs_in_the_page(page, serve_app, home, page_complaints):
+def test_the_notebook_is_shown_and_runs_in_the_page(monkeypatch, page, serve_app, home, page_complaints):
     """Read-only: figures appear, code does not."""
+    # marimo puts a module of its own in the place of `__main__`, from which no process can be spawned
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
     if importlib.util.find_spec("marimo") is None:
         if os.environ.get("NORIA_REQUIRE_NOTEBOOK"):
             pytest.fail("marimo is not installed (NORIA_REQUIRE_NOTEBOOK is set)", pytrace=False)
