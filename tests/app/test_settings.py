@@ -34,6 +34,14 @@ def test_the_template_names_only_settings_that_exist(tmp_path: Path) -> None:
     assert home.settings.label["daily_budget"] == 40
 
 
+def home_with(folder: Path, text: str) -> Path:
+    """A home with these settings."""
+    desk = folder / "desk"
+    create_home(desk)
+    (desk / "noria.toml").write_text(text)
+    return desk
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -52,10 +60,9 @@ def test_the_template_names_only_settings_that_exist(tmp_path: Path) -> None:
 )
 def test_a_slip_in_the_settings_is_named(tmp_path: Path, text: str, words: str) -> None:
     """Unknown sections and keys, and wrong types, name the place and the nearest name."""
-    create_home(tmp_path / "desk")
-    (tmp_path / "desk" / "noria.toml").write_text(text)
+    desk = home_with(tmp_path, text)
     with pytest.raises(UsageError, match=words):
-        open_home(tmp_path / "desk")
+        open_home(desk)
 
 
 @pytest.mark.parametrize(
@@ -71,10 +78,9 @@ def test_a_slip_in_the_settings_is_named(tmp_path: Path, text: str, words: str) 
 )
 def test_a_value_that_makes_no_sense_is_named(tmp_path: Path, text: str, words: str) -> None:
     """Before anything is done with it, not by an alarm that never comes or a traceback in the night."""
-    create_home(tmp_path / "desk")
-    (tmp_path / "desk" / "noria.toml").write_text(text)
+    desk = home_with(tmp_path, text)
     with pytest.raises(UsageError, match=words):
-        loop_policy(open_home(tmp_path / "desk").settings)
+        loop_policy(open_home(desk).settings)
 
 
 def test_a_home_of_a_newer_version_is_refused(tmp_path: Path) -> None:

@@ -98,7 +98,8 @@ def _finding_page(watching: Watching, who: Principal, mark: str, finding_id: str
     since = found.inception_low_ms - _AROUND_MS
     until = min(found.raised_ms + _AROUND_MS // 2, span.end_ms) if span else found.raised_ms
     step = views.step_for((until - since) / DAY_MS)
-    measures = watching.series(step, since, until, *views.place_of(found.slice))
+    asked = views.asked_for(found.slice)
+    measures = watching.series(step, since, until, *views.place(ALL_ACCOUNTS, **asked))
     chart = views.series_chart(measures, metric, finding_title(metric, found.slice), [found], watching.ledger())
     bins = [_bins(watching, *part) for part in ((found.inception_ms, until), (since, found.inception_low_ms))]
     others = [f for f in every if f is not found and f.inception_low_ms <= found.inception_high_ms
@@ -110,7 +111,7 @@ def _finding_page(watching: Watching, who: Principal, mark: str, finding_id: str
         key=f"F{place + 1}",
         finding=found,
         metric=finding_title(found.metric, found.slice),
-        csv=f"/series.csv?{urlencode({'days': 91} | views.asked_for(found.slice))}",
+        csv=f"/series.csv?{urlencode({'days': 91} | asked)}",
         evidence="labels" if found.stream == "labels" else "queries",
         raised=time_text(found.raised_ms),
         low=date_text(found.inception_low_ms),

@@ -79,10 +79,10 @@ async def series_csv(
 
 
 def _place(account: str, kind: str, value: str) -> tuple[str, str, str]:
-    """(account, kind, value) as the windows name a slice: an account is its own total."""
+    """As `views.place`, for who may see it."""
     if kind == "account" and account not in {ALL_ACCOUNTS, value}:
         raise HTTPException(403, f"These are the figures of {account}.")
-    return (value, "all", "") if kind == "account" else (account, kind, value)
+    return views.place(account, kind, value)
 
 
 def _now(watching: Watching, span: Span, days: int, account: str, kind: str) -> list[Any]:

@@ -11,7 +11,6 @@ from noria.app.http.figures import NOT_ENOUGH, date_text, finding_title, number,
 from noria.app.http.rendering import without_nan
 from noria.monitor.windows.reading import Measures
 from noria.records import DAY_MS, HOUR_MS, Finding, LedgerEntry
-from noria.records.access import ALL_ACCOUNTS
 from noria.records.findings import Alert, Dimension, Explanation, Part
 from noria.stats import Estimate
 
@@ -138,18 +137,15 @@ def finding_rows(findings: Sequence[Finding], alerts: Sequence[Alert]) -> list[d
     ][::-1]
 
 
-def place_of(found_in: str) -> tuple[str, str, str]:
-    """(account, kind, value) of the windows of a finding's slice, "account=acme" or "" for all traffic."""
-    kind, _, value = found_in.partition("=")
-    if not kind:
-        return ALL_ACCOUNTS, "all", ""
-    return (value, "all", "") if kind == "account" else (ALL_ACCOUNTS, kind, value)
+def place(account: str, kind: str, value: str) -> tuple[str, str, str]:
+    """(account, kind, value) as the windows name a slice: an account is its own total."""
+    return (value, "all", "") if kind == "account" else (account, kind, value)
 
 
 def asked_for(found_in: str) -> dict[str, str]:
-    """The parameters by which the slices' page and its exports are asked for a finding's slice."""
+    """Kind and value of a finding's slice, "account=acme", as pages and exports are asked for it; "" = all traffic."""
     kind, _, value = found_in.partition("=")
-    return {"kind": kind, "value": value} if kind else {}
+    return {"kind": kind or "all", "value": value}
 
 
 def explained(told_of: Explanation) -> dict[str, Any]:
